@@ -1,0 +1,1 @@
+"""Benchmarks of kerac, and the models that they and the tests share."""

@@ -1,0 +1,1 @@
+"""What runs after compilation: loading, buffers, calling."""
