@@ -1,0 +1,13 @@
+"""All ops; importing this package registers them. One file holds one family."""
+
+from kerac.ir.ops.activation import *  # noqa: F403
+from kerac.ir.ops.constant import *  # noqa: F403
+from kerac.ir.ops.contraction import *  # noqa: F403
+from kerac.ir.ops.convolution import *  # noqa: F403
+from kerac.ir.ops.elementwise import *  # noqa: F403
+from kerac.ir.ops.movement import *  # noqa: F403
+from kerac.ir.ops.normalization import *  # noqa: F403
+from kerac.ir.ops.pooling import *  # noqa: F403
+from kerac.ir.ops.recurrent import *  # noqa: F403
+from kerac.ir.ops.reduction import *  # noqa: F403
+from kerac.ir.ops.training import *  # noqa: F403

@@ -1,0 +1,29 @@
+"""Ops that differ between training and inference; here they have their meaning in inference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kerac.ir.errors import ShapeError
+from kerac.ir.op import Array, Op
+from kerac.ir.types import TensorType
+
+
+@dataclass(frozen=True)
+class Dropout(Op):
+    """x in inference. In training a share `rate` of x is zero and the rest is divided by 1 - rate.
+
+    x: t[...] -> t[...]; entries along axes in `shared_axes` are dropped together      (Srivastava et al., 2014)
+    """
+
+    rate: float
+    shared_axes: tuple[int, ...] = ()
+    seed: int | None = None
+
+    def infer(self, x: TensorType) -> TensorType:
+        if not 0 <= self.rate <= 1:
+            raise ShapeError(f"rate must lie between 0 and 1, but is {self.rate}")
+        return x
+
+    def evaluate(self, x: Array) -> Array:
+        return x

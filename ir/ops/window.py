@@ -1,0 +1,89 @@
+"""Windows that slide over spatial axes: the arithmetic that convolution and pooling share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from kerac.ir.dims import Dim, DimLike
+from kerac.ir.errors import ShapeError
+from kerac.ir.ops.movement import Pairs
+from kerac.ir.types import Shape
+
+Padding = str | Pairs  # "valid", "same" as TensorFlow means it, or (before, after) for each spatial axis
+
+
+def output_length(length: DimLike, window: int, stride: int, dilation: int, padding: str | tuple[int, int]) -> DimLike:
+    """Number of window positions along an axis."""
+    if padding == "same":
+        return (length + stride - 1) // stride
+    before, after = (0, 0) if isinstance(padding, str) else padding
+    extent = (window - 1) * dilation + 1
+    positions = length + before + after - extent
+    if not isinstance(positions, Dim) and positions < 0:
+        raise ShapeError(f"the window covers {extent} elements, but the axis has {length + before + after}")
+    return positions // stride + 1
+
+
+def output_shape(
+    spatial: Shape, window: Sequence[int], strides: Sequence[int], dilation: Sequence[int], padding: Padding
+) -> Shape:
+    """Numbers of window positions along all spatial axes."""
+    return tuple(
+        output_length(length, *arguments, axis_padding(padding, axis))
+        for axis, (length, *arguments) in enumerate(zip(spatial, window, strides, dilation, strict=True))
+    )
+
+
+def axis_padding(padding: Padding, axis: int) -> str | tuple[int, int]:
+    """The padding of one axis."""
+    return padding if isinstance(padding, str) else padding[axis]
+
+
+def same_padding(length: DimLike, window: int, stride: int, dilation: int) -> tuple[DimLike, DimLike]:
+    """(before, after) that TensorFlow's "same" means; exact also for symbols where stride is 1."""
+    extent = (window - 1) * dilation + 1
+    if stride == 1:
+        total: DimLike = extent - 1
+    elif isinstance(length, Dim):
+        raise ShapeError(
+            f'padding "same" with stride {stride} depends on the length {length}',
+            remedy="Fix this dimension, or use padding='valid'.",
+        )
+    else:
+        total = max((-(-length // stride) - 1) * stride + extent - length, 0)
+    return total // 2, total - total // 2
+
+
+def explicit_padding(
+    spatial: Shape, window: Sequence[int], strides: Sequence[int], dilation: Sequence[int], padding: Padding
+) -> tuple[tuple[DimLike, DimLike], ...]:
+    """`padding` as (before, after) for each spatial axis."""
+    if padding == "valid":
+        return ((0, 0),) * len(spatial)
+    if padding == "same":
+        return tuple(map(same_padding, spatial, window, strides, dilation))
+    return padding  # type: ignore[return-value]
+
+
+def check_window(padding: Padding, spatial: int, **attributes: Sequence[int]) -> None:
+    """Every attribute needs one positive entry for each spatial axis; padding must be of a known kind."""
+    for name, entries in attributes.items():
+        if len(entries) != spatial or any(entry < 1 for entry in entries):
+            raise ShapeError(f"{name} must be {spatial} positive numbers, but is {tuple(entries)}")
+    if isinstance(padding, str):
+        if padding not in ("valid", "same"):
+            raise ShapeError(f'padding must be "valid", "same" or pairs, but is {padding!r}')
+    elif len(padding) != spatial or any(len(pair) != 2 or min(pair) < 0 for pair in padding):
+        raise ShapeError(f"padding must be {spatial} pairs of numbers >= 0, but is {padding}")
+
+
+def windows(x: np.ndarray, window: Sequence[int], strides: Sequence[int], dilation: Sequence[int]) -> np.ndarray:
+    """View of t[N, *spatial, C] as t[N, *positions, C, *window]."""
+    extents = [(w - 1) * d + 1 for w, d in zip(window, dilation, strict=True)]
+    axes = tuple(range(1, 1 + len(window)))
+    view = np.lib.stride_tricks.sliding_window_view(x, extents, axes)
+    inner = tuple(slice(None, None, d) for d in dilation)
+    outer = tuple(slice(None, None, s) for s in strides)
+    return view[(slice(None), *outer, slice(None), *inner)]
