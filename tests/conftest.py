@@ -7,6 +7,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from benchmarks import models
+
 # Keras reads its backend once, on import; jax is told not to look for accelerators.
 os.environ["KERAS_BACKEND"] = "jax"
 os.environ["JAX_PLATFORMS"] = "cpu"
@@ -33,3 +35,9 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         assert text == path.read_text(encoding="utf-8")
 
     return check
+
+
+@pytest.fixture(scope="session")
+def network_file() -> Callable[[str], Path]:
+    """`network_file("resnet50")` is the .keras file of a network in benchmarks/models.py."""
+    return lambda name: models.save(name, models.cache_folder())
