@@ -38,7 +38,7 @@ types: .venv/test.stamp ## run mypy --strict
 	MYPYPATH=build/types .venv/bin/mypy -p kerac
 
 bench: .venv-bench/stamp ## time the compiled models beside ONNX Runtime
-	@.venv-bench/bin/python benchmarks/inference.py
+	@.venv-bench/bin/python -m benchmarks.inference
 
 clean: ## remove what was built and installed here
 	rm -rf .venv .venv-bench .cache build dist kerac.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
