@@ -1,0 +1,100 @@
+"""The tour of `make demo`: a network that Keras trained becomes a library, an ONNX file, a report.
+
+Works on digits.keras and held_out.npz beside this script (train.py made them) and writes into
+build/demo. Each command that it shows can be typed as it stands.
+"""
+
+import os
+import shlex
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+import kerac
+
+ROOT = Path(__file__).parent.parent.parent
+MODEL = Path("examples/digits/digits.keras")
+HELD_OUT = ROOT / "examples/digits/held_out.npz"
+BUILD = Path("build/demo")
+console = Console(highlight=False)
+
+
+def title(text: str) -> None:
+    """Begin a part of the tour."""
+    console.print()
+    console.rule(f"[bold]{text}", align="left")
+
+
+def show_and_run(*command: str | Path, program: str | Path | None = None) -> None:
+    """Print a command as one types it, and run it from the root of the repository."""
+    words = [str(word) for word in command]
+    console.print(f"[green]$[/] {shlex.join(words)}", soft_wrap=True)
+    sys.stdout.flush()    # before the command writes to the same place
+    subprocess.run([str(program or words[0]), *words[1:]], cwd=ROOT, check=True)
+
+
+def show_kerac(*arguments: str | Path) -> None:
+    """Run kerac's command line, the one that belongs to this Python."""
+    show_and_run("kerac", *arguments, program=Path(sys.executable).with_name("kerac"))
+
+
+def predict(images: np.ndarray, labels: np.ndarray) -> None:
+    """Load the library, print its accuracy and the time of one prediction."""
+    console.print(f'[green]>>>[/] kerac.load("{BUILD / "digits.so"}")(images)')
+    network = kerac.load(ROOT / BUILD / "digits.so")
+    digits = network(images).argmax(axis=-1)
+    correct = int((digits == labels).sum())
+    console.print(f"{correct} of {len(labels)} images right: {correct / len(labels):.1%}")
+    image, times = images[:1], []
+    for _ in range(1000):
+        start = time.perf_counter()
+        network(image)
+        times.append(time.perf_counter() - start)
+    console.print(f"one prediction, called from Python: {1e6 * statistics.median(times):.1f} µs")
+
+
+def build_c_example(images: np.ndarray, labels: np.ndarray) -> None:
+    """Compile examples/c/predict.c against the library, and run it on the same images."""
+    compiler = os.environ.get("CC", "cc")
+    if shutil.which(shlex.split(compiler)[0]) is None:
+        console.print(f"no C compiler here ({compiler} was not found), so examples/c stays unbuilt")
+        return
+    images.tofile(ROOT / BUILD / "images.f32")
+    labels.tofile(ROOT / BUILD / "labels.i32")
+    show_and_run(
+        *shlex.split(compiler), "-std=c11", "-I", BUILD, "examples/c/predict.c",
+        BUILD / "digits.so", "-Wl,-rpath,$ORIGIN", "-lm", "-o", BUILD / "predict",
+    )  # fmt: skip
+    show_and_run(BUILD / "predict", BUILD / "images.f32", BUILD / "labels.i32")
+
+
+def main() -> int:
+    """Take the tour; the exit code is that of the first command that fails."""
+    (ROOT / BUILD).mkdir(parents=True, exist_ok=True)
+    with np.load(HELD_OUT) as held_out:
+        images, labels = held_out["images"], held_out["labels"]
+    try:
+        title("A network that Keras trained becomes a library")
+        show_kerac("compile", MODEL, "-o", BUILD / "digits.so")
+        title("It classifies images that training never saw")
+        predict(images, labels)
+        title("The same network as an ONNX file")
+        show_kerac("export", MODEL, "-o", BUILD / "digits.onnx")
+        title("What the compiler did")
+        show_kerac("inspect", MODEL)
+        show_kerac("inspect", MODEL, "--html", BUILD / "digits.html")
+        title("The library in a C program")
+        build_c_example(images, labels)
+    except subprocess.CalledProcessError as error:
+        return error.returncode
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
