@@ -46,7 +46,7 @@ clean: ## remove what was built and installed here
 .venv/bin/python .venv-bench/bin/python:
 	@test -n "$(PYTHON)" || { echo "kerac needs Python >= 3.11, but none is on the PATH; try make PYTHON=/path/to/python"; exit 1; }
 	@echo "creating $(firstword $(subst /, ,$@)) with $(PYTHON)"
-	@"$(PYTHON)" -m venv $(firstword $(subst /, ,$@))
+	@"$(PYTHON)" -m venv $(firstword $(subst /, ,$@)) || { rm -rf $(firstword $(subst /, ,$@)); exit 1; }
 
 .venv/core.stamp: pyproject.toml | .venv/bin/python
 	@echo "installing kerac and what it needs into .venv"
