@@ -1,0 +1,1 @@
+"""The LLVM backend: graphs to kernels, kernels to native code."""

@@ -1,0 +1,122 @@
+"""What a compiled model says of itself: the `kerac_info` structure of the C interface as LLVM constants.
+
+The layout is that of `kerac.runtime.abi`, which header and loader share.
+"""
+
+from __future__ import annotations
+
+from kerac.backends.llvm.plan import Plan
+from kerac.backends.llvm.target import Target
+from kerac.ir.dims import Dim, DimLike
+from kerac.ir.graph import Value
+
+DERIVED = -(2**63)  # entry of a shape that depends on dims in another way than being one of them
+
+
+def information_text(plan: Plan, target: Target, name: str, weights_size: int) -> str:
+    """Globals and the functions that the library exports."""
+    from kerac.runtime.abi import ABI_VERSION
+
+    strings = _Strings(name)
+    graph = plan.graph
+    symbols = graph.symbols
+    inputs = _tensors(strings, f"{name}_inputs", graph.inputs, graph.input_names, symbols)
+    outputs = _tensors(strings, f"{name}_outputs", graph.outputs, graph.output_names, symbols)
+    dim_names = ", ".join(f"ptr {strings.pointer(symbol)}" for symbol in symbols)
+    fields = [
+        f"i64 {ABI_VERSION}",
+        f"ptr {strings.pointer(name)}",
+        f"ptr {strings.pointer(producer())}",
+        f"ptr {strings.pointer(f'{target.triple} {target.cpu}')}",
+        f"i64 {len(symbols)}",
+        f"ptr @{name}_dim_names",
+        f"i64 {len(graph.inputs)}",
+        f"ptr @{name}_inputs",
+        f"i64 {len(graph.outputs)}",
+        f"ptr @{name}_outputs",
+        f"i64 {weights_size}",
+        f"ptr @{name}_workspace_size_dims",
+        f"ptr @{name}_output_shape_dims",
+        f"ptr @{name}_run_dims",
+    ]
+    types = ", ".join(field.partition(" ")[0] for field in fields)
+    return "\n".join(
+        [
+            *inputs,
+            *outputs,
+            f"@{name}_dim_names = internal constant [{len(symbols)} x ptr] [{dim_names}]",
+            f"@{name}_information = internal constant {{ {types} }} {{ {', '.join(fields)} }}",
+            *strings.globals,
+            f"define ptr @{name}_info() #0 {{\n  ret ptr @{name}_information\n}}",
+            f"define weak ptr @kerac_library_info() #0 {{\n  ret ptr @{name}_information\n}}",
+            _wrapper(name, "workspace_size", "i64", [], [], symbols),
+            _wrapper(name, "run", "i32", ["ptr %inputs", "ptr %outputs"], ["ptr %workspace"], symbols),
+        ]
+    )
+
+
+def producer() -> str:
+    """`kerac` and its version."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"kerac {version('kerac')}"
+    except PackageNotFoundError:
+        return "kerac"
+
+
+def _tensors(
+    strings: _Strings, name: str, values: tuple[Value, ...], names: tuple[str, ...], symbols: tuple[str, ...]
+) -> list[str]:
+    lines, rows = [], []
+    for number, (value, own_name) in enumerate(zip(values, names, strict=True)):
+        shape = ", ".join(f"i64 {_shape_entry(dim, symbols)}" for dim in value.shape)
+        lines.append(f"@{name}_{number}_shape = internal constant [{value.ndim} x i64] [{shape}]")
+        texts = [own_name, value.dtype, str(value.type), " + ".join(value.origin.layers)]
+        fields = [f"ptr {strings.pointer(text)}" for text in texts]
+        fields += [f"i64 {value.ndim}", f"ptr @{name}_{number}_shape"]
+        rows.append(f"{{ ptr, ptr, ptr, ptr, i64, ptr }} {{ {', '.join(fields)} }}")
+    lines.append(f"@{name} = internal constant [{len(rows)} x {{ ptr, ptr, ptr, ptr, i64, ptr }}] [{', '.join(rows)}]")
+    return lines
+
+
+def _shape_entry(dim: DimLike, symbols: tuple[str, ...]) -> int:
+    if not isinstance(dim, Dim):
+        return dim
+    return -1 - symbols.index(str(dim)) if str(dim) in symbols else DERIVED
+
+
+def _wrapper(name: str, what: str, result: str, before: list[str], after: list[str], symbols: tuple[str, ...]) -> str:
+    """The exported function with one int64_t for each dim."""
+    parameters = [*before, *(f"i64 %dim{place}" for place in range(len(symbols))), *after]
+    lines = [f"define {result} @{name}_{what}({', '.join(parameters)}) #0 {{"]
+    if symbols:
+        lines.append(f"  %dims = alloca [{len(symbols)} x i64], align 8")
+        for place in range(len(symbols)):
+            lines.append(f"  %place{place} = getelementptr i64, ptr %dims, i64 {place}")
+            lines.append(f"  store i64 %dim{place}, ptr %place{place}, align 8")
+    dims = "ptr %dims" if symbols else "ptr null"
+    lines.append(f"  %result = call {result} @{name}_{what}_dims({', '.join([*before, dims, *after])})")
+    lines.append(f"  ret {result} %result\n}}")
+    return "\n".join(lines)
+
+
+class _Strings:
+    """C strings of a module, each kept once."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self.globals: list[str] = []
+        self._known: dict[str, str] = {}
+
+    def pointer(self, text: str) -> str:
+        """The global that holds `text`."""
+        if text not in self._known:
+            data = text.encode()
+            escaped = "".join(chr(b) if 32 <= b < 127 and chr(b) not in '"\\' else f"\\{b:02X}" for b in data)
+            pointer = f"@{self.prefix}_string_{len(self._known)}"
+            self.globals.append(
+                f'{pointer} = internal unnamed_addr constant [{len(data) + 1} x i8] c"{escaped}\\00"'
+            )
+            self._known[text] = pointer
+        return self._known[text]

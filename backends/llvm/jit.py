@@ -1,0 +1,86 @@
+"""Just in time: a plan as machine code in this process. Needs no compiler and no linker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kerac.backends.llvm.memory import ALIGNMENT
+from kerac.backends.llvm.module import Module, build_module, place_weights
+from kerac.backends.llvm.plan import Plan
+from kerac.backends.llvm.target import Target
+from kerac.ir.errors import InternalError
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Machine code in this process: the address of its `kerac_info`, and what must stay alive with it."""
+
+    information: int
+    keep: tuple[Any, ...]
+    module: Module
+
+
+def load_plan(plan: Plan, target: Target, name: str) -> Loaded:
+    """Compile `plan` and load it."""
+    from llvmlite import binding
+
+    weights = place_weights(plan)
+    section = weights_array(weights.size)
+    for offset, array in weights.arrays():
+        section[offset : offset + array.nbytes] = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    module = build_module(plan, target, name, section.ctypes.data)
+    machine = target_machine(target)
+    parsed = optimized(module.text, machine)
+    engine = binding.create_mcjit_compiler(parsed, machine)
+    engine.finalize_object()
+    import ctypes
+
+    address = ctypes.CFUNCTYPE(ctypes.c_void_p)(engine.get_function_address(f"{name}_info"))()
+    return Loaded(address, (engine, section), module)
+
+
+def weights_array(size: int) -> np.ndarray:
+    """Zeros, aligned."""
+    memory = np.zeros(size + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + size]
+
+
+def target_machine(target: Target, relocation: str = "default", code_model: str = "jitdefault") -> Any:
+    """LLVM's target machine."""
+    from llvmlite import binding
+
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    binding.initialize_native_asmparser()
+    description = binding.Target.from_triple(target.triple)
+    return description.create_target_machine(
+        cpu=target.cpu,
+        features=target.features,
+        opt=3,
+        reloc=relocation,
+        codemodel=code_model,
+        jit=code_model == "jitdefault",
+    )
+
+
+def optimized(text: str, machine: Any) -> Any:
+    """Parse, verify and optimize a module."""
+    from llvmlite import binding
+
+    try:
+        module = binding.parse_assembly(text)
+        module.verify()
+    except RuntimeError as error:
+        raise InternalError(f"LLVM refuses the code that kerac emitted: {error}") from None
+    options = binding.create_pipeline_tuning_options(speed_level=2)
+    options.loop_vectorization = False
+    options.slp_vectorization = False
+    options.loop_unrolling = False
+    options.loop_interleaving = False
+    builder = binding.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    return module

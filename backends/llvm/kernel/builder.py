@@ -1,0 +1,315 @@
+"""Building kernels: each method appends a statement and returns its register; numbers fold where they can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from kerac.backends.llvm.kernel.nodes import (
+    INDEX,
+    Compute,
+    If,
+    Index,
+    Kernel,
+    Kind,
+    Load,
+    Loop,
+    LoopKind,
+    Mask,
+    Operand,
+    Pointer,
+    Register,
+    Role,
+    Statement,
+    Store,
+)
+from kerac.ir.dims import Dim, DimLike
+from kerac.ir.errors import InternalError
+
+
+class KernelBuilder:
+    """A kernel under construction. `lanes` is the number of f32 lanes of the target's vectors."""
+
+    def __init__(self, name: str, lanes: int) -> None:
+        self.kernel = Kernel(name)
+        self.lanes = lanes
+        self._block: list[Statement] = self.kernel.body
+        self._counts: dict[str, int] = {}
+
+    def pointer(self, name: str, dtype: str, role: Role) -> Pointer:
+        """A new parameter."""
+        pointer = Pointer(self._fresh(name), dtype, role)
+        self.kernel.pointers.append(pointer)
+        return pointer
+
+    def dim(self, dim: DimLike) -> Index:
+        """A dimension as an index: a number, or computed from the symbols the kernel is given."""
+        if not isinstance(dim, Dim):
+            return dim
+        total: Index = 0
+        for monomial, coefficient in dim.terms:
+            product: Index = coefficient
+            for atom in monomial:
+                if isinstance(atom, str):
+                    factor: Index = self._symbol(atom)
+                else:
+                    factor = self.quotient(self.dim(atom.numerator), atom.denominator)
+                product = self.multiply(product, factor)
+            total = self.add(total, product)
+        return total
+
+    def _symbol(self, name: str) -> Register:
+        if name not in self.kernel.dims:
+            self.kernel.dims[name] = Register(self._fresh(name), INDEX, self)
+        return self.kernel.dims[name]
+
+    def loop(
+        self,
+        name: str,
+        start: Index,
+        stop: Index,
+        body: Callable[..., Any],
+        *,
+        step: int = 1,
+        carried: Sequence[Operand] = (),
+        kinds: Sequence[Kind] = (),
+        kind: LoopKind = "serial",
+    ) -> tuple[Any, ...]:
+        """`for name in range(start, stop, step)`: body(index, *carried) returns what is carried on, if anything is.
+
+        `kinds` gives the kinds of numbers among the `carried`. Loops of a known length 0 or 1 dissolve.
+        """
+        if isinstance(start, int) and isinstance(stop, int) and stop - start <= step:
+            return _values(body(start, *carried)) if stop > start else tuple(carried)
+        index = Register(self._fresh(name), INDEX, self)
+        carried_kinds = [
+            value.kind if isinstance(value, Register) else kinds[place] for place, value in enumerate(carried)
+        ]
+        inside = tuple(Register(self._fresh(f"{name}_in"), kind_, self) for kind_ in carried_kinds)
+        results = tuple(Register(self._fresh(f"{name}_out"), kind_, self) for kind_ in carried_kinds)
+        outer, self._block = self._block, []
+        following = _values(body(index, *inside))
+        block, self._block = self._block, outer
+        if len(following) != len(carried):
+            raise InternalError(f"loop {name} carries {len(carried)} values, but its body returns {len(following)}")
+        self._block.append(
+            Loop(kind, index, start, stop, step, inside, tuple(carried), block, following, results)
+        )
+        return results
+
+    def when(self, condition: Operand, body: Callable[[], Any]) -> None:
+        """Do `body` where `condition` holds; a condition known now leaves no trace."""
+        if not isinstance(condition, Register):
+            if condition:
+                body()
+            return
+        outer, self._block = self._block, []
+        body()
+        block, self._block = self._block, outer
+        self._block.append(If(condition, block))
+
+    def load(self, pointer: Pointer, index: Index, lanes: int = 1, mask: Mask = None) -> Register:
+        """`lanes` elements from `pointer[index]` on."""
+        result = Register(self._fresh("v" if lanes > 1 else "s"), Kind(pointer.dtype, lanes), self)
+        self._block.append(Load(result, pointer, index, mask))
+        return result
+
+    def store(self, pointer: Pointer, index: Index, value: Operand, mask: Mask = None, lanes: int = 1) -> None:
+        """Write `value`, which has the pointer's dtype; `lanes` matters only for a number."""
+        kind = value.kind if isinstance(value, Register) else Kind(pointer.dtype, lanes)
+        if kind.dtype != pointer.dtype:
+            raise InternalError(f"{kind} is stored to {pointer.name}, which holds {pointer.dtype}")
+        self._block.append(Store(pointer, index, value, kind, mask))
+
+    def compute(self, operation: str, *operands: Operand, result: Kind | None = None) -> Register:
+        """Append an operation; scalars among the operands are spread over the lanes of the widest one."""
+        kind = self._common(operands)
+        spread = tuple(self._spread(operand, kind.lanes) for operand in operands)
+        register = Register(self._fresh("t"), result or kind, self)
+        self._block.append(Compute(register, operation, spread, kind))
+        return register
+
+    def _common(self, operands: Sequence[Operand]) -> Kind:
+        kinds = [operand.kind for operand in operands if isinstance(operand, Register)]
+        if not kinds:
+            return INDEX if all(isinstance(operand, int) for operand in operands) else Kind("f32")
+        dtypes = {kind.dtype for kind in kinds}
+        if len(dtypes) > 1:
+            raise InternalError(f"operands of different dtypes: {', '.join(map(str, kinds))}")
+        return Kind(kinds[0].dtype, max(kind.lanes for kind in kinds))
+
+    def _spread(self, operand: Operand, lanes: int) -> Operand:
+        if not isinstance(operand, Register) or operand.kind.lanes == lanes:
+            return operand
+        return self.broadcast(operand, lanes)
+
+    def broadcast(self, scalar: Register, lanes: int) -> Register:
+        """The scalar in every lane."""
+        if lanes == 1:
+            return scalar
+        register = Register(self._fresh("b"), scalar.kind.with_lanes(lanes), self)
+        self._block.append(Compute(register, "broadcast", (scalar,), scalar.kind))
+        return register
+
+    def number(self, value: float, kind: Kind) -> Register:
+        """A register that holds a number in every lane."""
+        register = Register(self._fresh("n"), kind, self)
+        self._block.append(Compute(register, "number", (value,), kind))
+        return register
+
+    def add(self, x: Operand, y: Operand) -> Any:
+        """x + y."""
+        if not isinstance(x, Register) and not isinstance(y, Register):
+            return x + y
+        if _is_index(x, y):
+            if isinstance(x, int):
+                x, y = y, x
+            if isinstance(y, int) and y == 0:
+                return x
+        return self.compute("add", x, y)
+
+    def subtract(self, x: Operand, y: Operand) -> Any:
+        """x - y."""
+        if not isinstance(x, Register) and not isinstance(y, Register):
+            return x - y
+        if _is_index(x, y) and isinstance(y, int):
+            return self.add(x, -y)
+        return self.compute("subtract", x, y)
+
+    def multiply(self, x: Operand, y: Operand) -> Any:
+        """x * y."""
+        if not isinstance(x, Register) and not isinstance(y, Register):
+            return x * y
+        if _is_index(x, y):
+            if isinstance(x, int):
+                x, y = y, x
+            if isinstance(y, int) and y in (0, 1):
+                return x if y else 0
+        return self.compute("multiply", x, y)
+
+    def divide(self, x: Operand, y: Operand) -> Any:
+        """x / y in floating point."""
+        return self.compute("divide", x, y)
+
+    def quotient(self, x: Operand, y: Operand) -> Any:
+        """x // y of indices that are not negative."""
+        if isinstance(x, int) and isinstance(y, int):
+            return x // y
+        return x if isinstance(y, int) and y == 1 else self.compute("quotient", x, y)
+
+    def remainder(self, x: Operand, y: Operand) -> Any:
+        """x % y of indices that are not negative."""
+        if isinstance(x, int) and isinstance(y, int):
+            return x % y
+        return 0 if isinstance(y, int) and y == 1 else self.compute("remainder", x, y)
+
+    def negate(self, x: Register) -> Register:
+        """-x."""
+        return self.compute("negate", x) if x.kind.is_float else self.compute("subtract", 0, x)
+
+    def fma(self, x: Operand, y: Operand, z: Operand) -> Register:
+        """x * y + z, rounded once where the target can."""
+        return self.compute("fma", x, y, z)
+
+    def compare(self, predicate: str, x: Operand, y: Operand) -> Any:
+        """`predicate` is equal, not_equal, less, less_equal, greater or greater_equal; false where either is NaN."""
+        if not isinstance(x, Register) and not isinstance(y, Register):
+            return _COMPARE[predicate](x, y)
+        kind = self._common((x, y))
+        return self.compute(predicate, x, y, result=Kind("bool", kind.lanes))
+
+    def select(self, condition: Operand, x: Operand, y: Operand, kind: Kind | None = None) -> Any:
+        """x in lanes where the condition holds, else y; `kind` is needed where both are numbers."""
+        if not isinstance(condition, Register):
+            return x if condition else y
+        values = self._common((x, y)) if isinstance(x, Register) or isinstance(y, Register) else kind
+        if values is None:
+            raise InternalError("a select between two numbers needs a kind")
+        lanes = max(condition.kind.lanes, values.lanes)
+        spread = tuple(self._spread(operand, lanes) for operand in (condition, x, y))
+        register = Register(self._fresh("t"), values.with_lanes(lanes), self)
+        self._block.append(Compute(register, "select", spread, values.with_lanes(lanes)))
+        return register
+
+    def convert(self, x: Register, dtype: str) -> Register:
+        """x in another dtype: floats are truncated towards zero (and clamped to the range), bool becomes 0 or 1."""
+        if x.kind.dtype == dtype:
+            return x
+        return self.compute("convert", x, result=Kind(dtype, x.kind.lanes))
+
+    def bitcast(self, x: Register, dtype: str) -> Register:
+        """The same bits as another dtype of the same size."""
+        return self.compute("bitcast", x, result=Kind(dtype, x.kind.lanes))
+
+    def minimum(self, x: Operand, y: Operand) -> Any:
+        """The smaller one; NaN where either is."""
+        return self._extreme("minimum", "less", x, y)
+
+    def maximum(self, x: Operand, y: Operand) -> Any:
+        """The larger one; NaN where either is."""
+        return self._extreme("maximum", "greater", x, y)
+
+    def _extreme(self, operation: str, predicate: str, x: Operand, y: Operand) -> Any:
+        if not isinstance(x, Register):
+            x, y = y, x
+        if not isinstance(x, Register):
+            return (min if operation == "minimum" else max)(x, y)
+        if not isinstance(y, Register) and x.kind.is_float:
+            # y cannot be NaN, and a select that keeps x is one instruction
+            return self.select(self.compare(predicate, y, x), y, x)
+        return self.compute(operation, x, y)
+
+    def reduce(self, operation: str, x: Register) -> Register:
+        """One scalar from all lanes: `operation` is add, multiply, maximum or minimum."""
+        if x.kind.lanes == 1:
+            return x
+        return self.compute(f"reduce_{operation}", x, result=x.kind.with_lanes(1))
+
+    def extract(self, x: Register, lane: int) -> Register:
+        """The scalar in one lane."""
+        if x.kind.lanes == 1:
+            return x
+        register = Register(self._fresh("s"), x.kind.with_lanes(1), self)
+        self._block.append(Compute(register, "extract", (x, lane), x.kind))
+        return register
+
+    def insert(self, x: Register, scalar: Register, lane: int) -> Register:
+        """x with another scalar in one lane."""
+        register = Register(self._fresh("v"), x.kind, self)
+        self._block.append(Compute(register, "insert", (x, scalar, lane), x.kind))
+        return register
+
+    def tail_mask(self, remaining: Index, lanes: int) -> Mask:
+        """A mask of the first `remaining` lanes; None where all are."""
+        if isinstance(remaining, int):
+            return None if remaining >= lanes else tuple(lane < remaining for lane in range(lanes))
+        if lanes == 1:
+            return None
+        register = Register(self._fresh("m"), Kind("bool", lanes), self)
+        self._block.append(Compute(register, "tail_mask", (remaining,), INDEX))
+        return register
+
+    def _fresh(self, name: str) -> str:
+        count = self._counts.get(name, 0)
+        self._counts[name] = count + 1
+        return name if count == 0 and name not in ("v", "s", "t", "b", "n", "m") else f"{name}{count}"
+
+
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "equal": lambda x, y: x == y,
+    "not_equal": lambda x, y: x != y,
+    "less": lambda x, y: x < y,
+    "less_equal": lambda x, y: x <= y,
+    "greater": lambda x, y: x > y,
+    "greater_equal": lambda x, y: x >= y,
+}
+
+
+def _is_index(x: Operand, y: Operand) -> bool:
+    return all(isinstance(o, int) if not isinstance(o, Register) else o.kind == INDEX for o in (x, y))
+
+
+def _values(returned: Any) -> tuple[Any, ...]:
+    if returned is None:
+        return ()
+    return tuple(returned) if isinstance(returned, (tuple, list)) else (returned,)

@@ -1,0 +1,213 @@
+"""What each kernel operation is in LLVM IR: one row an operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from kerac.backends.llvm.kernel.llvm_types import BYTES, SCALARS, constant, llvm_type
+from kerac.backends.llvm.kernel.nodes import INDEX, Compute, Kind
+from kerac.ir.errors import InternalError
+
+if TYPE_CHECKING:
+    from kerac.backends.llvm.kernel.emit import Emitter
+
+Instruction = Callable[["Emitter", Compute], str]
+
+ARITHMETIC = {
+    # operation: (float instruction, signed, unsigned)
+    "add": ("fadd", "add nsw", "add"),
+    "subtract": ("fsub", "sub nsw", "sub"),
+    "multiply": ("fmul", "mul nsw", "mul"),
+    "divide": ("fdiv", "sdiv", "udiv"),
+    "quotient": (None, "udiv", "udiv"),
+    "remainder": ("frem", "urem", "urem"),
+    "signed_quotient": (None, "sdiv", "udiv"),
+    "signed_remainder": (None, "srem", "urem"),
+    "and": (None, "and", "and"),
+    "or": (None, "or", "or"),
+    "xor": (None, "xor", "xor"),
+    "shift_left": (None, "shl", "shl"),
+    "shift_right": (None, "ashr", "lshr"),
+}
+INTRINSICS = {
+    # operation: (float intrinsic, signed, unsigned)
+    "minimum": ("minimum", "smin", "umin"),
+    "maximum": ("maximum", "smax", "umax"),
+    "absolute": ("fabs", None, None),
+    "sqrt": ("sqrt", None, None),
+    "floor": ("floor", None, None),
+    "ceil": ("ceil", None, None),
+    "round": ("roundeven", None, None),
+    "copysign": ("copysign", None, None),
+    "fma": ("fmuladd", None, None),
+    # scalar calls of libm, for dtypes that have no vector polynomial
+    "exp": ("exp", None, None),
+    "log": ("log", None, None),
+    "sin": ("sin", None, None),
+    "cos": ("cos", None, None),
+    "power": ("pow", None, None),
+}
+COMPARISONS = {
+    # operation: (float predicate, signed, unsigned)
+    "equal": ("oeq", "eq", "eq"),
+    "not_equal": ("une", "ne", "ne"),
+    "less": ("olt", "slt", "ult"),
+    "less_equal": ("ole", "sle", "ule"),
+    "greater": ("ogt", "sgt", "ugt"),
+    "greater_equal": ("oge", "sge", "uge"),
+}
+REDUCTIONS = {
+    # operation: (float reduction, signed, unsigned)
+    "reduce_add": ("fadd", "add", "add"),
+    "reduce_multiply": ("fmul", "mul", "mul"),
+    "reduce_minimum": ("fminimum", "smin", "umin"),
+    "reduce_maximum": ("fmaximum", "smax", "umax"),
+    "reduce_or": (None, "or", "or"),
+}
+
+
+def _choose(row: tuple[str | None, str | None, str | None], kind: Kind, operation: str) -> str:
+    name = row[0] if kind.is_float else row[2] if kind.is_unsigned else row[1]
+    if name is None:
+        raise InternalError(f"the kernel operation {operation} does not exist for {kind}")
+    return name
+
+
+def _arithmetic(emit: Emitter, compute: Compute) -> str:
+    name = _choose(ARITHMETIC[compute.operation], compute.kind, compute.operation)
+    left, right = (emit.operand(operand, compute.kind) for operand in compute.operands)
+    if compute.kind != INDEX:
+        name = name.removesuffix(" nsw")
+    return f"{name} {llvm_type(compute.kind)} {left}, {right}"
+
+
+def _suffix(kind: Kind) -> str:
+    scalar = kind.dtype if kind.is_float else SCALARS[kind.dtype]
+    return scalar if kind.lanes == 1 else f"v{kind.lanes}{scalar}"
+
+
+def _intrinsic(emit: Emitter, compute: Compute) -> str:
+    name = _choose(INTRINSICS[compute.operation], compute.kind, compute.operation)
+    type_ = llvm_type(compute.kind)
+    arguments = [(type_, emit.operand(operand, compute.kind)) for operand in compute.operands]
+    return emit.call(f"llvm.{name}.{_suffix(compute.kind)}", type_, arguments)
+
+
+def _comparison(emit: Emitter, compute: Compute) -> str:
+    predicate = _choose(COMPARISONS[compute.operation], compute.kind, compute.operation)
+    left, right = (emit.operand(operand, compute.kind) for operand in compute.operands)
+    instruction = "fcmp" if compute.kind.is_float else "icmp"
+    return f"{instruction} {predicate} {llvm_type(compute.kind)} {left}, {right}"
+
+
+def _reduction(emit: Emitter, compute: Compute) -> str:
+    """A fixed tree: halves are combined until one lane is left, so that the result never depends on the compiler."""
+    kind = compute.kind
+    name = _choose(REDUCTIONS[compute.operation], kind, compute.operation)
+    value = emit.operand(compute.operands[0], kind)
+    flags = "reassoc " if name in ("fadd", "fmul") else ""
+    arguments = [(llvm_type(kind), value)]
+    if flags:
+        start = "0x8000000000000000" if name == "fadd" else "1.0"
+        arguments.insert(0, (llvm_type(kind.with_lanes(1)), start))
+    call = emit.call(f"llvm.vector.reduce.{name}.{_suffix(kind)}", llvm_type(kind.with_lanes(1)), arguments)
+    return call.replace("call ", f"call {flags}", 1)
+
+
+def _select(emit: Emitter, compute: Compute) -> str:
+    condition, x, y = compute.operands
+    kind = compute.kind
+    boolean = Kind("bool", kind.lanes)
+    return (
+        f"select {llvm_type(boolean)} {emit.operand(condition, boolean)}, "
+        f"{llvm_type(kind)} {emit.operand(x, kind)}, {llvm_type(kind)} {emit.operand(y, kind)}"
+    )
+
+
+def _convert(emit: Emitter, compute: Compute) -> str:
+    source, target = compute.kind, compute.result.kind
+    value = emit.operand(compute.operands[0], source)
+    types = f"{llvm_type(source)} {value} to {llvm_type(target)}"
+    if target.dtype == "bool":
+        comparison = "fcmp une" if source.is_float else "icmp ne"
+        return f"{comparison} {llvm_type(source)} {value}, {constant(0, source)}"
+    if source.is_float and target.is_float:
+        if BYTES[source.dtype] == BYTES[target.dtype]:
+            middle = emit.assign(f"fpext {llvm_type(source)} {value} to {llvm_type(Kind('f32', source.lanes))}")
+            return f"fptrunc {llvm_type(Kind('f32', source.lanes))} {middle} to {llvm_type(target)}"
+        return f"{'fpext' if BYTES[source.dtype] < BYTES[target.dtype] else 'fptrunc'} {types}"
+    if source.is_float:
+        name = "fptoui" if target.is_unsigned else "fptosi"
+        suffix = f"{_suffix(target)}.{_suffix(source)}"
+        return emit.call(f"llvm.{name}.sat.{suffix}", llvm_type(target), [(llvm_type(source), value)])
+    if target.is_float:
+        return f"{'uitofp' if source.is_unsigned else 'sitofp'} {types}"
+    if source.dtype != "bool" and BYTES[source.dtype] >= BYTES[target.dtype]:
+        same = BYTES[source.dtype] == BYTES[target.dtype]
+        return f"{'bitcast' if same else 'trunc'} {types}"
+    return f"{'zext' if source.is_unsigned else 'sext'} {types}"
+
+
+def _bitcast(emit: Emitter, compute: Compute) -> str:
+    value = emit.operand(compute.operands[0], compute.kind)
+    return f"bitcast {llvm_type(compute.kind)} {value} to {llvm_type(compute.result.kind)}"
+
+
+def _negate(emit: Emitter, compute: Compute) -> str:
+    return f"fneg {llvm_type(compute.kind)} {emit.operand(compute.operands[0], compute.kind)}"
+
+
+def _broadcast(emit: Emitter, compute: Compute) -> str:
+    scalar, kind = compute.kind, compute.result.kind
+    value = emit.operand(compute.operands[0], scalar)
+    first = emit.assign(f"insertelement {llvm_type(kind)} poison, {llvm_type(scalar)} {value}, i64 0")
+    return f"shufflevector {llvm_type(kind)} {first}, {llvm_type(kind)} poison, <{kind.lanes} x i32> zeroinitializer"
+
+
+def _number(emit: Emitter, compute: Compute) -> str:
+    kind = compute.kind
+    value = emit.operand(compute.operands[0], kind)
+    return f"bitcast {llvm_type(kind)} {value} to {llvm_type(kind)}"
+
+
+def _extract(emit: Emitter, compute: Compute) -> str:
+    vector, lane = compute.operands
+    return f"extractelement {llvm_type(compute.kind)} {emit.operand(vector, compute.kind)}, i64 {lane}"
+
+
+def _insert(emit: Emitter, compute: Compute) -> str:
+    vector, scalar, lane = compute.operands
+    item = compute.kind.with_lanes(1)
+    return (
+        f"insertelement {llvm_type(compute.kind)} {emit.operand(vector, compute.kind)}, "
+        f"{llvm_type(item)} {emit.operand(scalar, item)}, i64 {lane}"
+    )
+
+
+def _tail_mask(emit: Emitter, compute: Compute) -> str:
+    """lane < remaining."""
+    lanes = compute.result.kind.lanes
+    type_ = llvm_type(Kind("i64", lanes))
+    remaining = emit.operand(compute.operands[0], INDEX)
+    first = emit.assign(f"insertelement {type_} poison, i64 {remaining}, i64 0")
+    spread = emit.assign(f"shufflevector {type_} {first}, {type_} poison, <{lanes} x i32> zeroinitializer")
+    steps = ", ".join(f"i64 {lane}" for lane in range(lanes))
+    return f"icmp slt {type_} <{steps}>, {spread}"
+
+
+INSTRUCTIONS: dict[str, Instruction] = {
+    **dict.fromkeys(ARITHMETIC, _arithmetic),
+    **dict.fromkeys(INTRINSICS, _intrinsic),
+    **dict.fromkeys(COMPARISONS, _comparison),
+    **dict.fromkeys(REDUCTIONS, _reduction),
+    "select": _select,
+    "convert": _convert,
+    "bitcast": _bitcast,
+    "negate": _negate,
+    "broadcast": _broadcast,
+    "number": _number,
+    "extract": _extract,
+    "insert": _insert,
+    "tail_mask": _tail_mask,
+}

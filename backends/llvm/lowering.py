@@ -1,0 +1,187 @@
+"""From a graph to a plan: each op's file registers one function that lowers it; here is what they all share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from kerac.backends.llvm.grouping import ALIASES, Group, group_elementwise
+from kerac.backends.llvm.kernel import Kernel, KernelBuilder, Mask, Pointer, Register
+from kerac.backends.llvm.kernel.mathematics import KernelMathematics
+from kerac.backends.llvm.plan import Buffer, Launch, Plan
+from kerac.backends.llvm.pointwise import Position, evaluate_members, offset
+from kerac.backends.llvm.target import Target
+from kerac.ir.errors import UnsupportedError
+from kerac.ir.graph import Graph, Value
+from kerac.ir.op import Op
+from kerac.ir.ops.constant import Constant, Input, Item, Parameter
+from kerac.ir.ops.elementwise import Elementwise
+from kerac.ir.types import TensorType, type_of
+
+Lower = Callable[["Lowering", Group], None]
+LOWERINGS: dict[type[Op], Lower] = {}
+WITHOUT_EPILOGUE: set[type[Op]] = set()
+
+
+def lowers(*ops: type[Op], epilogue: bool = True) -> Callable[[Lower], Lower]:
+    """Register the function that lowers `ops`; with `epilogue` it ends every element with `GroupKernel.finish`."""
+
+    def register(function: Lower) -> Lower:
+        for op in ops:
+            LOWERINGS[op] = function
+            if not epilogue:
+                WITHOUT_EPILOGUE.add(op)
+        return function
+
+    return register
+
+
+class GroupKernel(KernelBuilder):
+    """The builder of one kernel of a group: pointers come from values, results leave through `finish`."""
+
+    def __init__(self, lowering: Lowering, group: Group, name: str) -> None:
+        super().__init__(name, lowering.target.lanes())
+        self.lowering = lowering
+        self.target = lowering.target
+        self.group = group
+        self.mathematics = KernelMathematics(self)
+        self._pointers: dict[Buffer, Pointer] = {}
+
+    @property
+    def buffers(self) -> tuple[Buffer, ...]:
+        """The buffers behind the pointers, in order."""
+        return tuple(self._pointers)
+
+    def read(self, source: Value | Buffer) -> Pointer:
+        """A pointer to what a value, or a buffer of this group, holds."""
+        return self._pointer(source, "in")
+
+    def write(self, target: Value | Buffer) -> Pointer:
+        """A pointer to where a value, or a buffer of this group, goes."""
+        return self._pointer(target, "out")
+
+    def _pointer(self, source: Value | Buffer, role: Any) -> Pointer:
+        buffer = source if isinstance(source, Buffer) else self.lowering.buffer(source)
+        if buffer not in self._pointers:
+            name = {"in": "x", "out": "y"}[role] if isinstance(source, Value) else buffer.name
+            self._pointers[buffer] = self.pointer(name, buffer.type.dtype, role)
+        elif role == "out" and self._pointers[buffer].role == "in":
+            pointer = replace(self._pointers[buffer], role="scratch")
+            self.kernel.pointers[self.kernel.pointers.index(self._pointers[buffer])] = pointer
+            self._pointers[buffer] = pointer
+        return self._pointers[buffer]
+
+    def finish(self, value: Register, position: Position, mask: Mask = None) -> None:
+        """Do the group's elementwise work on the anchor's element(s) at `position` and write the root's."""
+        result = evaluate_members(self, self.group, value, position, value.kind.lanes, mask)
+        root = self.group.root
+        self.store(self.write(root), offset(self, position, root.shape, root.shape), result, mask)
+
+
+class Lowering:
+    """A graph on its way to a plan."""
+
+    def __init__(self, graph: Graph, target: Target) -> None:
+        self.graph = graph
+        self.target = target
+        self.plan = Plan(graph)
+        self._buffers: dict[Value, Buffer] = {}
+        self._kernels: dict[str, Kernel] = {}
+        self._outputs: dict[Value, int] = {}
+        self._constants: dict[tuple[int, str], Buffer] = {}
+
+    def run(self) -> Plan:
+        """Lower everything."""
+        self._refuse_unsupported()
+        for number, value in enumerate(self.graph.outputs):
+            self._outputs.setdefault(storage(value), number)
+        for group in group_elementwise(self.graph, self._takes_epilogue):
+            lower = LOWERINGS[Elementwise if group.anchor is None else type(group.anchor.op)]
+            lower(self, group)
+        self._copy_outputs()
+        return self.plan
+
+    def _refuse_unsupported(self) -> None:
+        missing = {
+            value.op.text_name: str(value.origin)
+            for value in self.graph.values
+            if type(value.op) not in LOWERINGS
+            and not isinstance(value.op, (Elementwise, Input, Constant, Parameter, Item, *ALIASES))
+        }
+        if missing:
+            raise UnsupportedError(
+                f"native code: no lowering for {', '.join(missing)}",
+                details=tuple(f"{name} in {origin or 'the graph'}" for name, origin in missing.items()),
+            )
+
+    def _takes_epilogue(self, value: Value) -> bool:
+        return type(value.op) in LOWERINGS and type(value.op) not in WITHOUT_EPILOGUE
+
+    def _copy_outputs(self) -> None:
+        """Outputs that share memory with an input, a constant or another output are copied."""
+        from kerac.backends.llvm.elementwise import copy_array
+
+        for number, value in enumerate(self.graph.outputs):
+            source = self.buffer(value)
+            if source.place != "output" or source.number != number:
+                target = Buffer("output", value.tensor_type, "output", number)
+                copy_array(self, value, source, target)
+
+    def buffer(self, value: Value) -> Buffer:
+        """Where `value` is kept."""
+        root = storage(value)
+        if root not in self._buffers:
+            self._buffers[root] = self._place(root)
+        return self._buffers[root]
+
+    def _place(self, root: Value) -> Buffer:
+        type_ = root.tensor_type
+        if isinstance(root.op, Input):
+            return Buffer(root.name, type_, "input", self.graph.inputs.index(root))
+        if isinstance(root.op, Constant | Parameter):
+            return self.constant(root.op.data.array, root.name)
+        if root in self._outputs:
+            return Buffer(root.name, type_, "output", self._outputs[root])
+        return Buffer(root.name, type_, "arena")
+
+    def constant(self, array: np.ndarray, name: str) -> Buffer:
+        """A buffer of the weights section that holds `array`, which must not change any more."""
+        key = (id(array), name)
+        if key not in self._constants:
+            self._constants[key] = Buffer(name, type_of(array), "constant", array=array)
+        return self._constants[key]
+
+    def scratch(self, type_: TensorType, name: str) -> Buffer:
+        """A buffer for what passes between the kernels of one group."""
+        return Buffer(name, type_, "arena")
+
+    def kernel(self, group: Group, name: str = "") -> GroupKernel:
+        """Begin a kernel; give it to `launch` when it is built."""
+        return GroupKernel(self, group, name or group.name)
+
+    def launch(self, k: GroupKernel) -> None:
+        """Run the kernel at this place of the plan; equal kernels are kept once."""
+        text = str(k.kernel).partition("(")[2]
+        known = self._kernels.get(text)
+        if known is None:
+            k.kernel.name = f"{k.kernel.name}_{len(self._kernels)}"
+            known = self._kernels[text] = k.kernel
+        self.plan.launches.append(Launch(known, k.buffers, k.group.members))
+
+
+def storage(value: Value) -> Value:
+    """The value whose memory `value` shares: reshaping moves nothing."""
+    while isinstance(value.op, ALIASES):
+        value = value.operands[0]
+    return value
+
+
+def lower_graph(graph: Graph, target: Target) -> Plan:
+    """The plan of `graph` for `target`."""
+    from kerac.backends.llvm import lowerings
+
+    lowerings.register_all()
+    return Lowering(graph, target).run()

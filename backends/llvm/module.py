@@ -1,0 +1,217 @@
+"""A plan as one LLVM module: its kernels, the function that runs them, and what the library says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kerac.backends.llvm.information import information_text
+from kerac.backends.llvm.kernel import Emitter
+from kerac.backends.llvm.memory import ALIGNMENT, MemoryPlan, plan_memory
+from kerac.backends.llvm.plan import Buffer, Plan
+from kerac.backends.llvm.target import Target
+from kerac.ir.dims import Dim, DimLike
+
+NULL_POINTER, BAD_DIM, MISALIGNED = 1, 2, 3
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The weights section: where each constant lies."""
+
+    offsets: dict[Buffer, int]
+    size: int
+
+    def arrays(self) -> list[tuple[int, np.ndarray]]:
+        """(offset, array) in ascending order."""
+        return [(offset, buffer.array) for buffer, offset in self.offsets.items() if buffer.array is not None]
+
+
+@dataclass(frozen=True)
+class Module:
+    """LLVM IR text and what it needs beside it."""
+
+    text: str
+    weights: Weights
+    memory: MemoryPlan
+    name: str
+
+
+def place_weights(plan: Plan) -> Weights:
+    """One aligned place for each constant in order of first use; the same array is kept once."""
+    offsets: dict[Buffer, int] = {}
+    places: dict[int, int] = {}
+    size = 0
+    for buffer in plan.buffers:
+        if buffer.place == "constant" and buffer.array is not None:
+            if id(buffer.array) not in places:
+                places[id(buffer.array)] = size
+                size += -(-buffer.array.nbytes // ALIGNMENT) * ALIGNMENT
+            offsets[buffer] = places[id(buffer.array)]
+    return Weights(offsets, size)
+
+
+def build_module(plan: Plan, target: Target, name: str, weights_address: int | None = None) -> Module:
+    """Emit `plan`; weights are at an address of this process or else in the section `NAME_weights`."""
+    emitter = Emitter()
+    weights, memory = place_weights(plan), plan_memory(plan)
+    kernels = [emitter.function(kernel, "#0") for kernel in plan.kernels]
+    if weights_address is None:
+        base = f"@{name}_weights"
+        declared = f"@{name}_weights = external hidden constant [{max(weights.size, 1)} x i8], align {ALIGNMENT}"
+    else:
+        base, declared = f"inttoptr (i64 {weights_address} to ptr)", ""
+    functions = _Functions(emitter, plan, memory, weights, base)
+    parts = [
+        f'target triple = "{target.triple}"',
+        declared,
+        *kernels,
+        functions.run(name),
+        functions.workspace_size(name),
+        functions.output_shape(name),
+        information_text(plan, target, name, weights.size),
+        *emitter.declarations,
+        f'attributes #0 = {{ nounwind "target-cpu"="{target.cpu}" "target-features"="{target.features}" '
+        f'"prefer-vector-width"="{target.vector_bytes * 8}" "min-legal-vector-width"="{target.vector_bytes * 8}" '
+        f'"frame-pointer"="none" "no-builtins" }}',
+    ]
+    return Module("\n".join(parts) + "\n", weights, memory, name)
+
+
+class _Functions:
+    """The functions of a module that are not kernels; each takes `ptr %dims`."""
+
+    def __init__(self, emitter: Emitter, plan: Plan, memory: MemoryPlan, weights: Weights, base: str) -> None:
+        self.emitter = emitter
+        self.plan = plan
+        self.memory = memory
+        self.weights = weights
+        self.base = base
+        self.symbols: dict[str, str] = {}
+
+    def _begin(self) -> None:
+        self.emitter.lines = []
+        self.symbols = {}
+
+    def _load_dims(self) -> None:
+        for place, name in enumerate(self.plan.graph.symbols):
+            address = self.emitter.assign(f"getelementptr i64, ptr %dims, i64 {place}")
+            self.symbols[name] = self.emitter.assign(f"load i64, ptr {address}, align 8")
+
+    def _dim(self, dim: DimLike) -> str:
+        """Emit the arithmetic of a dimension."""
+        if not isinstance(dim, Dim):
+            return str(dim)
+        total = "0"
+        for monomial, coefficient in dim.terms:
+            product = str(coefficient)
+            for atom in monomial:
+                if isinstance(atom, str):
+                    factor = self.symbols[atom]
+                else:
+                    factor = self.emitter.assign(f"sdiv i64 {self._dim(atom.numerator)}, {atom.denominator}")
+                product = self.emitter.assign(f"mul i64 {product}, {factor}")
+            total = self.emitter.assign(f"add i64 {total}, {product}")
+        return total
+
+    def _fail_if(self, condition: str, code: int) -> None:
+        label = self.emitter.fresh("ok")[1:]
+        self.emitter.line(f"br i1 {condition}, label %fail{code}, label %{label}")
+        self.emitter.lines.append(f"{label}:")
+
+    def run(self, name: str) -> str:
+        """int NAME_run_dims(inputs, outputs, dims, workspace)"""
+        emit, graph = self.emitter, self.plan.graph
+        self._begin()
+        pointers = ["inputs"] * bool(graph.inputs) + ["outputs"] + ["dims"] * bool(graph.symbols)
+        for pointer in pointers:
+            self._fail_if(emit.assign(f"icmp eq ptr %{pointer}, null"), NULL_POINTER)
+        self._load_dims()
+        for register in self.symbols.values():
+            self._fail_if(emit.assign(f"icmp slt i64 {register}, 1"), BAD_DIM)
+        if self.memory.slots:
+            self._fail_if(emit.assign("icmp eq ptr %workspace, null"), NULL_POINTER)
+            address = emit.assign("ptrtoint ptr %workspace to i64")
+            rest = emit.assign(f"and i64 {address}, {ALIGNMENT - 1}")
+            self._fail_if(emit.assign(f"icmp ne i64 {rest}, 0"), MISALIGNED)
+        arrays = {
+            **{("input", i): self._array("inputs", i) for i in range(len(graph.inputs))},
+            **{("output", i): self._array("outputs", i) for i in range(len(graph.outputs))},
+        }
+        addresses = self._addresses(arrays)
+        for launch in self.plan.launches:
+            arguments = [f"ptr {addresses[buffer]}" for buffer in launch.buffers]
+            arguments += [f"i64 {self.symbols[symbol]}" for symbol in launch.kernel.dims]
+            emit.line(f"call void @{launch.kernel.name}({', '.join(arguments)})")
+        emit.line("ret i32 0")
+        for code in (NULL_POINTER, BAD_DIM, MISALIGNED):
+            emit.lines.append(f"fail{code}:")
+            emit.line(f"ret i32 {code}")
+        head = f"define internal i32 @{name}_run_dims(ptr %inputs, ptr %outputs, ptr %dims, ptr %workspace) #0 {{"
+        return "\n".join([head, "entry:", *emit.lines, "}"])
+
+    def _array(self, table: str, number: int) -> str:
+        """The pointer to an input or output, which must not be null."""
+        address = self.emitter.assign(f"getelementptr ptr, ptr %{table}, i64 {number}")
+        array = self.emitter.assign(f"load ptr, ptr {address}, align 8")
+        self._fail_if(self.emitter.assign(f"icmp eq ptr {array}, null"), NULL_POINTER)
+        return array
+
+    def _addresses(self, arrays: dict[tuple[str, int], str]) -> dict[Buffer, str]:
+        emit = self.emitter
+        starts = {
+            factor: emit.assign(f"getelementptr i8, ptr %workspace, i64 {self._dim(self.memory.region_start(factor))}")
+            for factor in self.memory.regions
+        }
+        factors = {factor: self._dim(factor) for factor in self.memory.regions}
+        addresses: dict[Buffer, str] = {}
+        for buffer in self.plan.buffers:
+            if buffer.place == "arena":
+                slot = self.memory.slots[buffer]
+                offset = emit.assign(f"mul i64 {factors[slot.factor]}, {slot.offset}")
+                addresses[buffer] = emit.assign(f"getelementptr i8, ptr {starts[slot.factor]}, i64 {offset}")
+            elif buffer.place == "constant":
+                addresses[buffer] = emit.assign(
+                    f"getelementptr i8, ptr {self.base}, i64 {self.weights.offsets[buffer]}"
+                )
+            else:
+                addresses[buffer] = arrays[buffer.place, buffer.number]
+        return addresses
+
+    def workspace_size(self, name: str) -> str:
+        """size_t NAME_workspace_size_dims(dims): 0 where a dim is not positive."""
+        emit = self.emitter
+        self._begin()
+        if self.plan.graph.symbols:
+            self._fail_if(emit.assign("icmp eq ptr %dims, null"), 0)
+        self._load_dims()
+        for register in self.symbols.values():
+            self._fail_if(emit.assign(f"icmp slt i64 {register}, 1"), 0)
+        emit.line(f"ret i64 {self._dim(self.memory.total)}")
+        emit.lines.append("fail0:")
+        emit.line("ret i64 0")
+        return "\n".join([f"define internal i64 @{name}_workspace_size_dims(ptr %dims) #0 {{", "entry:", *emit.lines, "}"])
+
+    def output_shape(self, name: str) -> str:
+        """int NAME_output_shape_dims(output, dims, shape)"""
+        emit, outputs = self.emitter, self.plan.graph.outputs
+        self._begin()
+        pointers = ["shape"] + ["dims"] * bool(self.plan.graph.symbols)
+        for pointer in pointers:
+            self._fail_if(emit.assign(f"icmp eq ptr %{pointer}, null"), NULL_POINTER)
+        self._load_dims()
+        cases = " ".join(f"i64 {number}, label %output{number}" for number in range(len(outputs)))
+        emit.line(f"switch i64 %output, label %fail{BAD_DIM} [ {cases} ]")
+        for number, value in enumerate(outputs):
+            emit.lines.append(f"output{number}:")
+            for axis, dim in enumerate(value.shape):
+                address = emit.assign(f"getelementptr i64, ptr %shape, i64 {axis}")
+                emit.line(f"store i64 {self._dim(dim)}, ptr {address}, align 8")
+            emit.line("ret i32 0")
+        for code in (NULL_POINTER, BAD_DIM):
+            emit.lines.append(f"fail{code}:")
+            emit.line(f"ret i32 {code}")
+        head = f"define internal i32 @{name}_output_shape_dims(i64 %output, ptr %dims, ptr %shape) #0 {{"
+        return "\n".join([head, "entry:", *emit.lines, "}"])
+

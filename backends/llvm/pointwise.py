@@ -1,0 +1,155 @@
+"""Elements at a position: where an operand's element lies, and what the elementwise members of a group make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from kerac.backends.llvm.grouping import Group
+from kerac.backends.llvm.kernel import Index, Kind, Mask, Register
+from kerac.ir.dims import DimLike
+from kerac.ir.errors import InternalError
+from kerac.ir.graph import Value
+from kerac.ir.ops.constant import Constant, Parameter
+from kerac.ir.ops.elementwise import Cast, Comparison, Elementwise, Logical, LogicalNot
+from kerac.ir.types import Shape
+
+if TYPE_CHECKING:
+    from kerac.backends.llvm.lowering import GroupKernel
+
+
+@dataclass(frozen=True)
+class Part:
+    """One index that runs over the axes first ... last - 1 of a shape together, row-major."""
+
+    index: Index
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Position:
+    """A place in a shape: parts cover all its axes in order. Vectors run along the last part."""
+
+    parts: tuple[Part, ...]
+
+    @classmethod
+    def of(cls, *indices: Index) -> Position:
+        """One index for each axis."""
+        return cls(tuple(Part(index, axis, axis + 1) for axis, index in enumerate(indices)))
+
+
+def strides(shape: Shape) -> tuple[DimLike, ...]:
+    """Distance in elements between neighbours along each axis of a dense row-major array."""
+    return tuple(prod(shape[axis + 1 :], start=1) for axis in range(len(shape)))
+
+
+def spread(shape: Shape, ndim: int) -> Shape:
+    """`shape` with leading axes of length 1 up to `ndim` axes."""
+    return (1,) * (ndim - len(shape)) + tuple(shape)
+
+
+def offset(k: GroupKernel, position: Position, shape: Shape, whole: Shape) -> Index:
+    """Offset of the element that an operand of `shape`, broadcast to `whole`, has at `position`."""
+    own = spread(shape, len(whole))
+    steps = strides(own)
+    total: Index = 0
+    for part in position.parts:
+        axes = range(part.first, part.last)
+        if all(own[axis] == 1 for axis in axes):
+            continue
+        if all(own[axis] == whole[axis] for axis in axes):
+            total = total + part.index * k.dim(steps[part.last - 1])
+            continue
+        for axis in axes:
+            if own[axis] != 1:
+                inner = k.dim(prod(whole[axis + 1 : part.last], start=1))
+                index = k.quotient(part.index, inner)
+                if axis != part.first:
+                    index = k.remainder(index, k.dim(whole[axis]))
+                total = total + index * k.dim(steps[axis])
+    return total
+
+
+def load_at(k: GroupKernel, value: Value, position: Position, whole: Shape, lanes: int, mask: Mask) -> Register:
+    """The element of `value` at `position`, or a vector of `lanes` from there on along the last part."""
+    number = scalar_number(value)
+    if number is not None:
+        return k.number(number, Kind(value.dtype))
+    own = spread(value.shape, len(whole))
+    last = position.parts[-1] if position.parts else None
+    stretched = last is None or all(own[axis] == 1 for axis in range(last.first, last.last))
+    place = offset(k, position, value.shape, whole)
+    if stretched or lanes == 1:
+        return k.load(k.read(value), place)
+    if any(own[axis] != whole[axis] for axis in range(last.first, last.last)):
+        raise InternalError(f"{value.name} {value.type} is not contiguous along the vectors of {whole}")
+    return k.load(k.read(value), place, lanes, mask)
+
+
+def scalar_number(value: Value) -> float | int | bool | None:
+    """The number that a constant of one element holds."""
+    if isinstance(value.op, Constant | Parameter) and value.op.data.is_known and value.op.data.array.size == 1:
+        number: float | int | bool = value.op.data.array.reshape(()).astype(object).item()
+        return number
+    return None
+
+
+def evaluate_members(
+    k: GroupKernel, group: Group, given: Register | None, position: Position, lanes: int, mask: Mask
+) -> Register:
+    """The root's element(s) at `position`, where the anchor's are `given`."""
+    whole = group.root.shape
+    known: dict[Value, Register] = {}
+    if group.anchor is not None and given is not None:
+        known[group.anchor] = given
+    for member in group.members:
+        if member in known:
+            continue
+        operands = []
+        for operand in member.operands:
+            if operand not in known:
+                known[operand] = load_at(k, operand, position, whole, lanes, mask)
+            operands.append(known[operand])
+        known[member] = apply_elementwise(k, member.op, operands)
+    result = known[group.root]
+    return result if result.kind.lanes == lanes else k.broadcast(result, lanes)
+
+
+def apply_elementwise(k: GroupKernel, op: Any, operands: list[Register]) -> Register:
+    """One elementwise op on registers."""
+    match op:
+        case Cast(dtype):
+            return k.convert(operands[0], dtype)
+        case Comparison():
+            return k.compare(op.predicate, *operands)
+        case LogicalNot():
+            return k.compute("xor", operands[0], True)
+        case Logical():
+            return k.compute(op.predicate.removeprefix("logical_"), *operands)
+        case Elementwise():
+            return op.formula(k.mathematics, *operands)
+    raise InternalError(f"{op.text_name} is not elementwise")
+
+
+def for_each_vector(
+    k: GroupKernel, name: str, length: DimLike, body: Callable[[Index, int, Mask], None], kind: str = "serial"
+) -> None:
+    """body(index, lanes, mask) for vectors that cover 0 ... length - 1; the last one masked where it is not full."""
+    lanes = k.lanes
+    if isinstance(length, int):
+        if length == 1:
+            body(0, 1, None)
+            return
+        full = length // lanes * lanes
+        k.loop(name, 0, full, lambda index: body(index, lanes, None), step=lanes, kind=kind)
+        if length > full:
+            body(full, lanes, k.tail_mask(length - full, lanes))
+        return
+    total = k.dim(length)
+    full = k.quotient(total, lanes) * lanes
+    k.loop(name, 0, full, lambda index: body(index, lanes, None), step=lanes, kind=kind)
+    remaining = total - full
+    k.when(k.compare("greater", remaining, 0), lambda: body(full, lanes, k.tail_mask(remaining, lanes)))
