@@ -1,0 +1,184 @@
+"""Where Keras keeps the variables of each layer in `model.weights.h5`.
+
+Keras walks the attributes of the model and of everything in it. An attribute `a` that is a layer is
+stored in the group `a`; the layers in a list `a` are stored in `a/<class name>`, `a/<class name>_1`
+... in snake case; the own variables of an object are the datasets `vars/0`, `vars/1` ... of its
+group. What was met before is not stored again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from kerac.saving.hdf5 import Dataset, Group
+from kerac.saving.weights import Problems, SavedVariable, check_variable
+
+OLD_CONTAINER = "_layer_checkpoint_dependencies"
+
+
+class SavedNode(Protocol):
+    """What the layout needs to know of a layer or model.
+
+    `children` maps Keras's attribute names to layers or lists of layers, in the order in which the
+    layer made them: `layers` of a model, `layer` of TimeDistributed, `forward_layer` and
+    `backward_layer` of Bidirectional, `cell` of a recurrent layer, `cells` of stacked ones.
+    `layers` of a functional model holds its InputLayers too, and no operations; that of a
+    Sequential no InputLayer. `variables` are the own ones: trainable when the layer is trainable
+    first, the others after them, each kind in the order of creation.
+    """
+
+    @property
+    def class_name(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def trainable(self) -> bool: ...
+    @property
+    def variables(self) -> Sequence[SavedVariable]: ...
+    @property
+    def children(self) -> Mapping[str, SavedNode | Sequence[SavedNode]]: ...
+
+
+@dataclass(frozen=True)
+class SavedGroup:
+    """The own variables of one layer and the group that holds them, a `vars` group."""
+
+    path: str
+    layer_path: str
+    """Names of the layers from the outermost model's layers inwards."""
+    node: SavedNode = field(repr=False)
+
+    @property
+    def variables(self) -> Sequence[SavedVariable]:
+        """The variables in the order of the datasets `0`, `1` ..."""
+        return self.node.variables
+
+
+def snake_case(name: str) -> str:
+    """Return a class name as it is in paths: `Conv2D` -> `conv2d`, `LSTMCell` -> `lstm_cell`."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def keras_layout(root: SavedNode) -> list[SavedGroup]:
+    """Return all groups as Keras 3 writes and reads them, the root's own first."""
+    return list(_walk(root, _KERAS_3))
+
+
+@dataclass(frozen=True)
+class _Scheme:
+    """How one generation walks: the order of attributes, the items of lists, what is counted."""
+
+    container: str
+    order: Callable[[str], object]
+    is_reversed: bool
+    items: Callable[[Sequence[SavedNode]], Sequence[SavedNode]]
+    counts_known: bool
+
+
+def _public_first(attribute: str) -> tuple[bool, bool, str]:
+    # The layers of a model come first, whatever other attributes it has.
+    return attribute != "layers", attribute.startswith("_"), attribute
+
+
+def _doubled(nodes: Sequence[SavedNode]) -> list[SavedNode]:
+    """Layers with weights were listed twice: `layer_with_weights-0` and `layer-0`."""
+    return [node for node in nodes for _ in range(2 if _has_variables(node) else 1)]
+
+
+def _has_variables(node: SavedNode) -> bool:
+    return bool(node.variables) or any(_has_variables(child) for _, child in named_children(node))
+
+
+_KERAS_3 = _Scheme("layers", _public_first, False, list, counts_known=True)
+# TensorFlow 2.14 and 2.15, then 2.12 and 2.13.
+_OLD_SCHEMES = (
+    _Scheme(OLD_CONTAINER, str, True, list, counts_known=False),
+    _Scheme(OLD_CONTAINER, str, False, _doubled, counts_known=True),
+)
+
+
+def named_children(node: SavedNode) -> Iterator[tuple[str, SavedNode]]:
+    """Yield each child with the attribute that holds it, in the order of creation."""
+    for attribute, child in node.children.items():
+        for item in child if isinstance(child, Sequence) else (child,):
+            yield attribute, item
+
+
+def _walk(root: SavedNode, scheme: _Scheme) -> Iterator[SavedGroup]:
+    seen: set[int] = set()
+
+    def visit(node: SavedNode, path: str, layer_path: str) -> Iterator[SavedGroup]:
+        if id(node) in seen:
+            return
+        seen.add(id(node))
+        yield SavedGroup(f"{path}vars", layer_path, node)
+        for attribute in sorted(node.children, key=scheme.order, reverse=scheme.is_reversed):  # type: ignore[arg-type]
+            child = node.children[attribute]
+            inner = f"{path}{scheme.container if attribute == 'layers' else attribute}/"
+            if not isinstance(child, Sequence):
+                yield from visit(child, inner, _join(layer_path, child.name))
+                continue
+            counts: dict[str, int] = {}
+            for item in scheme.items(child):
+                if id(item) in seen and not scheme.counts_known:
+                    continue
+                name = snake_case(item.class_name)
+                counts[name] = counts.get(name, -1) + 1
+                name = f"{name}_{counts[name]}" if counts[name] else name
+                yield from visit(item, f"{inner}{name}/", _join(layer_path, item.name))
+
+    return visit(root, "", "")
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}/{name}" if path else name
+
+
+def match_variables(
+    root: SavedNode, tree: Group, label: str
+) -> list[tuple[SavedVariable, Dataset]]:
+    """Return each variable of the model with its array, in a file since TensorFlow 2.12.
+
+    Everything that is missing or does not fit is reported in one error.
+    """
+    # Files written on Windows by TensorFlow have backslashes in the names of groups.
+    groups = {group.path.strip("/").replace("\\", "/"): group for group in tree.walk()}
+    schemes = (
+        _OLD_SCHEMES if any(path.startswith(OLD_CONTAINER) for path in groups) else (_KERAS_3,)
+    )
+    attempts = [_match(list(_walk(root, scheme)), groups, label) for scheme in schemes]
+    matches, problems = min(attempts, key=lambda attempt: len(attempt[1].lines))
+    problems.raise_if_any()
+    return matches
+
+
+def _match(
+    layout: list[SavedGroup], groups: Mapping[str, Group], label: str
+) -> tuple[list[tuple[SavedVariable, Dataset]], Problems]:
+    matches: list[tuple[SavedVariable, Dataset]] = []
+    problems = Problems(label)
+    for saved in layout:
+        group = groups.get(saved.path)
+        datasets = group.datasets if group else {}
+        if len(datasets) > len(saved.variables):
+            problems.add(
+                saved.layer_path,
+                f"has {len(saved.variables)} weights, "
+                f"but the file has {len(datasets)} in {saved.path}",
+            )
+        for index, variable in enumerate(saved.variables):
+            dataset = datasets.get(str(index))
+            if check_variable(
+                variable, dataset, saved.layer_path, f"{saved.path}/{index}", problems
+            ):
+                matches.append((variable, dataset))  # type: ignore[arg-type]
+    known = {saved.path for saved in layout}
+    for path, group in groups.items():
+        if group.datasets and path not in known and not path.startswith("optimizer"):
+            problems.unused.append(path)
+    return matches, problems
