@@ -1,0 +1,68 @@
+"""Register tiles: how many rows and vectors of a product are summed in registers at once, chosen by shapes and target.
+
+A tile of R rows and V vectors needs R * V accumulators, V vectors of weights and one broadcast element. Each step of
+the sum loads R + V vectors and does R * V multiply-adds, of which the machine starts two in a cycle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from kerac.backends.llvm.target import Target
+
+LATENCY = 4  # cycles until a multiply-add's result can be used
+WAYS = 8  # rows whose distance is a multiple of a cache way's size and that still fit the first-level cache
+
+
+@dataclass(frozen=True)
+class Tile:
+    """`rows` times `vectors` accumulators."""
+
+    rows: int
+    vectors: int
+
+    def cycles(self) -> float:
+        """Estimated cycles of one step of the sum."""
+        work = self.rows * self.vectors
+        return max(work / 2, (self.rows + self.vectors) / 2, LATENCY) + 0.25
+
+
+def fits(rows: int, vectors: int, target: Target) -> bool:
+    """Whether a tile stays in registers."""
+    return rows * vectors + vectors + 1 <= target.vector_registers
+
+
+@cache
+def choose_tile(target: Target, rows: int, vectors: int, row_bytes: int) -> Tile:
+    """The tile with the least estimated time for `rows` x `vectors`, rows `row_bytes` apart in memory."""
+    most = WAYS if row_bytes % 4096 == 0 else target.vector_registers
+    candidates = [
+        Tile(r, v)
+        for r in range(1, min(rows, most, target.vector_registers) + 1)
+        for v in range(1, min(vectors, target.vector_registers // 2) + 1)
+        if fits(r, v, target)
+    ]
+    # few vectors a tile keep the block of weights in the first-level cache
+    return min(candidates, key=lambda tile: (_total(tile, rows, vectors), tile.vectors, -tile.rows))
+
+
+def _total(tile: Tile, rows: int, vectors: int) -> float:
+    total = 0.0
+    for height, many in ((tile.rows, rows // tile.rows), (rows % tile.rows, 1)):
+        for width, times in ((tile.vectors, vectors // tile.vectors), (vectors % tile.vectors, 1)):
+            if height and width:
+                total += Tile(height, width).cycles() * many * times
+    return total
+
+
+def small_rows(target: Target, tile: Tile) -> list[Tile]:
+    """Tiles for the rows that `tile` leaves, down to single rows; fewer rows take whole multiples of its vectors."""
+    found = []
+    for rows in (4, 1):
+        if rows < tile.rows:
+            span = max(1, 8 // (rows * tile.vectors))
+            while span > 1 and not fits(rows, span * tile.vectors, target):
+                span -= 1
+            found.append(Tile(rows, span * tile.vectors))
+    return found
