@@ -133,7 +133,7 @@ def finish_tile(
             mask = columns.mask_of(vector)
             for operand in (bias, residual):
                 if operand is not None:
-                    value = value + load_at(k, operand, place, anchor.shape, k.lanes, mask)
+                    value = value + load_at(k, operand, place, anchor.shape, value.kind.lanes, mask)
             if activation is not None:
                 value = activation.formula(k.mathematics, value)
             k.finish(value, place, mask)

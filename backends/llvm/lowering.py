@@ -92,6 +92,7 @@ class Lowering:
         self._kernels: dict[str, Kernel] = {}
         self._outputs: dict[Value, int] = {}
         self._constants: dict[tuple[int, str], Buffer] = {}
+        self.packed: dict[tuple[int, ...], np.ndarray] = {}
 
     def run(self) -> Plan:
         """Lower everything."""

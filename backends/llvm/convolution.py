@@ -1,0 +1,306 @@
+"""Convolution without copies: register tiles of positions x filters, weights packed, the epilogue fused.
+
+A tile takes R neighbouring positions of the last spatial axis and V vectors of filters. Its sums run over the window
+and the input channels; each step loads V vectors of packed weights and broadcasts R elements of the array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from kerac.backends.llvm.contraction import (
+    MANY_ROWS,
+    Columns,
+    WeightMatrix,
+    column_blocks,
+    constant_array,
+    finish_tile,
+    fused_multiply_add,
+    multiply_rows,
+    pack_columns,
+    registers,
+)
+from kerac.backends.llvm.depthwise import is_depthwise, lower_depthwise
+from kerac.backends.llvm.elementwise import copy_array
+from kerac.backends.llvm.grouping import Group
+from kerac.backends.llvm.kernel import Index, Kind, Pointer
+from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
+from kerac.backends.llvm.plan import Buffer
+from kerac.backends.llvm.pointwise import Part, Position
+from kerac.backends.llvm.schedule import choose_tile
+from kerac.backends.llvm.window import (
+    Axis,
+    Span,
+    leading_positions,
+    over_leading_window,
+    spans,
+    window_axes,
+)
+from kerac.ir.graph import Value
+from kerac.ir.ops.convolution import Convolution
+from kerac.ir.types import TensorType
+
+UNROLLED = 1024  # multiply-adds in a tile's code, above which the loop over channels stays a loop
+WIDE_WINDOW = 15  # elements on the last axis, above which the border is padded instead of being laid out
+
+
+@lowers(Convolution)
+def lower_convolution(lowering: Lowering, group: Group) -> None:
+    """y[n, p, f] = sum over e, c of x[n, p * stride + e, c] * kernel[e, c, f]"""
+    anchor = group.anchor
+    assert anchor is not None
+    op, (x, kernel) = anchor.op, anchor.operands[:2]
+    assert isinstance(op, Convolution)
+    axes = axes_of(op, x, kernel, anchor)
+    array = constant_array(kernel)
+    if is_pointwise(op, axes):
+        multiply_rows(lowering, group, x.shape[:-1], array, kernel)
+    elif is_depthwise(op, kernel) and not needs_padded_copy(axes[-1]):
+        lower_depthwise(lowering, group, axes)
+    else:
+        source = lowering.buffer(x)
+        if needs_padded_copy(axes[-1]):
+            source, axes = pad_last_axis(lowering, x, axes)
+        _Direct(lowering, group, axes, source).emit(array)
+
+
+def axes_of(op: Convolution, x: Value, kernel: Value, result: Value) -> list[Axis]:
+    """The spatial axes of a convolution."""
+    spatial = x.ndim - 2
+    return window_axes(
+        x.shape[1:-1],
+        kernel.shape[:-2],
+        op.all_strides(spatial),
+        op.all_dilation(spatial),
+        op.padding,
+        result.shape[1:-1],
+    )
+
+
+def is_pointwise(op: Convolution, axes: Sequence[Axis]) -> bool:
+    """Whether it is a product with a matrix at every place."""
+    return op.groups == 1 and all(axis.window == axis.stride == 1 and not axis.padded for axis in axes)
+
+
+def needs_padded_copy(axis: Axis) -> bool:
+    """Whether the border of the last axis cannot be laid out when the kernel is built."""
+    return axis.padded and (not isinstance(axis.length, int) or axis.window > WIDE_WINDOW)
+
+
+def pad_last_axis(lowering: Lowering, x: Value, axes: list[Axis]) -> tuple[Buffer, list[Axis]]:
+    """A copy of x with zeros around its last spatial axis, and the axes of that copy."""
+    from kerac.ir.ops.movement import Pad
+
+    last = axes[-1]
+    pairs = [(0, 0)] * x.ndim
+    pairs[-2] = (int(last.before), int(last.after))  # type: ignore[call-overload]
+    padded = Pad(tuple(pairs))(x)
+    buffer = lowering.scratch(padded.tensor_type, "padded")
+    copy_padded(lowering, x, padded.tensor_type, int(last.before), buffer)  # type: ignore[call-overload]
+    length = last.length + last.before + last.after
+    return buffer, [*axes[:-1], Axis(length, last.window, last.stride, last.dilation, 0, 0, last.positions)]
+
+
+def copy_padded(lowering: Lowering, x: Value, padded: TensorType, before: int, target: Buffer) -> None:
+    """Zeros, then each row of x into its place."""
+    from kerac.backends.llvm.pointwise import for_each_vector
+
+    k = lowering.kernel(Group((x,), None), "pad")
+    source, sink = k.read(x), k.write(target)
+    width, new_width = k.dim(x.shape[-2] * x.shape[-1]), k.dim(padded.shape[-2] * padded.shape[-1])
+    channels = k.dim(x.shape[-1])
+
+    def row(r: Index) -> None:
+        start = r * new_width
+        for_each_vector(
+            k,
+            "z",
+            padded.shape[-2] * padded.shape[-1],
+            lambda i, lanes, mask: k.store(sink, start + i, k.number(0.0, Kind(padded.dtype, lanes)), mask),
+        )
+        for_each_vector(
+            k,
+            "i",
+            x.shape[-2] * x.shape[-1],
+            lambda i, lanes, mask: k.store(
+                sink, start + channels * before + i, k.load(source, r * width + i, lanes, mask), mask
+            ),
+        )
+
+    k.loop("r", 0, k.dim(prod(x.shape[:-2], start=1)), row, kind="parallel")
+    lowering.launch(k)
+
+
+@dataclass
+class _Direct:
+    """One direct convolution under construction."""
+
+    lowering: Lowering
+    group: Group
+    axes: list[Axis]
+    source: Buffer
+
+    def __post_init__(self) -> None:
+        anchor = self.group.anchor
+        assert anchor is not None
+        assert isinstance(anchor.op, Convolution)
+        self.anchor = anchor
+        self.groups = anchor.op.groups
+        *_, self.channels, filters = anchor.operands[1].shape
+        self.filters = filters // self.groups  # of one group
+        self.all_channels = self.channels * self.groups
+        self.k: GroupKernel = self.lowering.kernel(self.group)
+        self.x: Pointer = self.k.read(self.source)
+        last = self.axes[-1]
+        self.tile = choose_tile(
+            self.lowering.target,
+            last.positions if isinstance(last.positions, int) else MANY_ROWS,
+            -(-self.filters // self.k.lanes),
+            last.stride * self.all_channels * 4,
+        )
+
+    def emit(self, array: np.ndarray | None) -> None:
+        """Build and launch the kernel; `array` are the weights where they are known."""
+        k, anchor = self.k, self.anchor
+
+        def one(n: Index) -> None:
+            for group in range(self.groups) if self.groups <= 4 else [None]:
+                if group is not None:
+                    self._group(n, group, array)
+                else:
+                    k.loop("g", 0, self.groups, lambda g: self._group(n, g, array))
+
+        k.loop("n", 0, k.dim(anchor.shape[0]), one, kind="parallel")
+        self.lowering.launch(k)
+
+    def _weights(self, group: Index, array: np.ndarray | None) -> WeightMatrix:
+        """The weights of one group as a matrix [window * channels, filters]."""
+        k, kernel = self.k, self.anchor.operands[1]
+        rows = prod(axis.window for axis in self.axes) * self.channels
+        if array is None:
+            stride = self.filters * self.groups
+            return WeightMatrix(k.read(kernel), rows, self.filters, k.lanes, 0, stride, group * self.filters)
+        packed = self.lowering.constant(_packed(self.lowering, array, self.groups, self.tile.vectors, k.lanes), "weights")
+        size = packed.type.shape[0] // self.groups
+        return WeightMatrix(
+            k.read(packed), rows, self.filters, k.lanes, self.tile.vectors, 0, group * size
+        )
+
+    def _group(self, n: Index, group: Index, array: np.ndarray | None) -> None:
+        weights = self._weights(group, array)
+        leading = self.axes[:-1]
+
+        def block(columns: Columns) -> None:
+            leading_positions(
+                self.k, leading, lambda positions, row: self._row(n, group, positions, row, weights, columns)
+            )
+
+        column_blocks(self.k, self.filters, self.tile.vectors, block)
+
+    def _row(
+        self,
+        n: Index,
+        group: Index,
+        positions: list[Index],
+        row: Index,
+        weights: WeightMatrix,
+        columns: Columns,
+    ) -> None:
+        """All tiles along the last axis."""
+        last = self.axes[-1]
+
+        def tile(first: Index, rows: int, valid: tuple[tuple[int, ...], ...] | None) -> None:
+            self._tile(n, group, positions, row, weights, columns, first, rows, valid)
+
+        if isinstance(last.positions, int) and isinstance(last.length, int):
+            for span in spans(last, self.tile.rows):
+                self._span(span, tile)
+            return
+        total = self.k.dim(last.positions)
+        high = total // self.tile.rows * self.tile.rows
+        self.k.loop("w", 0, high, lambda w: tile(w, self.tile.rows, None), step=self.tile.rows)
+        self.k.loop("w", high, total, lambda w: tile(w, 1, None))
+
+    def _span(self, span: Span, tile: Any) -> None:
+        stop = span.first + span.count * span.rows
+        self.k.loop("w", span.first, stop, lambda w: tile(w, span.rows, span.valid), step=span.rows)
+
+    def _tile(
+        self,
+        n: Index,
+        group: Index,
+        positions: list[Index],
+        row: Index,
+        weights: WeightMatrix,
+        columns: Columns,
+        first: Index,
+        rows: int,
+        valid: tuple[tuple[int, ...], ...] | None,
+    ) -> None:
+        k, last, leading = self.k, self.axes[-1], self.axes[:-1]
+        count = rows * columns.vectors
+        kinds = [Kind(self.anchor.dtype, k.lanes)] * count
+        width = k.dim(last.length)
+        array_rows = k.dim(prod((axis.length for axis in leading), start=1))
+        unroll = self.channels * last.window * count <= UNROLLED
+
+        def line(array_row: Index, window_row: Index, sums: Sequence[Any]) -> Sequence[Any]:
+            start = (n * array_rows + array_row) * width + first * last.stride
+
+            def element(e: Index, reached: Sequence[int], sums: Sequence[Any]) -> Sequence[Any]:
+                place = k.subtract(start + e * last.dilation, k.dim(last.before)) * self.all_channels
+                place = place + group * self.channels
+                weight_row = (window_row * last.window + e) * self.channels
+
+                def channel(c: Index, *sums: Any) -> list[Any]:
+                    return fused_multiply_add(
+                        sums,
+                        reached,
+                        columns.vectors,
+                        lambda r: k.load(self.x, place + c + r * last.stride * self.all_channels),
+                        lambda vector: weights.load(k, columns, vector, weight_row + c),
+                    )
+
+                if unroll:
+                    for c in range(self.channels):
+                        sums = channel(c, *sums)
+                    return sums
+                return k.loop("c", 0, self.channels, channel, carried=sums, kinds=kinds)
+
+            if last.window > WIDE_WINDOW:
+                every = range(rows)
+                return k.loop(
+                    "e", 0, last.window, lambda e, *inner: element(e, every, inner), carried=sums, kinds=kinds
+                )
+            for e in range(last.window):
+                reached = valid[e] if valid is not None else range(rows)
+                if reached:
+                    sums = element(e, reached, sums)
+            return sums
+
+        sums = over_leading_window(k, leading, positions, line, [0.0] * count, kinds)
+        ndim = self.anchor.ndim
+        outer = k.dim(prod((axis.positions for axis in leading), start=1))
+
+        def position(r: int, column: Index) -> Position:
+            parts = [Part(n * outer + row, 0, ndim - 2), Part(first + r, ndim - 2, ndim - 1)]
+            return Position((*parts, Part(group * self.filters + column, ndim - 1, ndim)))
+
+        finish_tile(k, registers(k, sums, kinds), rows, columns, position)
+
+
+def _packed(lowering: Lowering, array: np.ndarray, groups: int, block: int, lanes: int) -> np.ndarray:
+    """The packed weights of all groups one after the other; packed once however often they are asked for."""
+    key = (id(array), groups, block, lanes)
+    if key not in lowering.packed:
+        *window, channels, filters = array.shape
+        matrix = array.reshape(prod(window) * channels, groups, filters // groups)
+        lowering.packed[key] = np.concatenate(
+            [pack_columns(matrix[:, group], block, lanes) for group in range(groups)]
+        )
+    return lowering.packed[key]

@@ -1,0 +1,117 @@
+"""Depthwise convolution: every channel for itself, so vectors run over channels and rows of positions stay in registers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+from kerac.backends.llvm.contraction import Columns, finish_tile, registers
+from kerac.backends.llvm.grouping import Group
+from kerac.backends.llvm.kernel import Index, Kind, Mask, Register
+from kerac.backends.llvm.lowering import GroupKernel, Lowering
+from kerac.backends.llvm.pointwise import Part, Position, for_each_vector
+from kerac.backends.llvm.window import Axis, leading_positions, over_leading_window, spans
+from kerac.ir.graph import Value
+from kerac.ir.ops.convolution import Convolution
+
+
+def is_depthwise(op: Convolution, kernel: Value) -> bool:
+    """Whether each group has one input channel and one filter."""
+    return op.groups > 1 and kernel.shape[-2] == 1 and kernel.shape[-1] == op.groups
+
+
+def lower_depthwise(lowering: Lowering, group: Group, axes: list[Axis]) -> None:
+    """y[n, p, c] = sum over e of x[n, p * stride + e, c] * kernel[e, 0, c]"""
+    anchor = group.anchor
+    assert anchor is not None
+    k = lowering.kernel(group, "depthwise")
+    last, leading = axes[-1], axes[:-1]
+    rows = _tile_rows(k, last)
+
+    def image(n: Index) -> None:
+        def line(positions: list[Index], row: Index) -> None:
+            def tile(first: Index, height: int, valid: Sequence[Sequence[int]] | None) -> None:
+                for_each_vector(
+                    k,
+                    "c",
+                    anchor.shape[-1],
+                    lambda c, lanes, mask: _tile(
+                        k, axes, n, positions, row, first, height, valid, (c, lanes, mask)
+                    ),
+                )
+
+            if isinstance(last.positions, int) and isinstance(last.length, int):
+                for span in spans(last, rows):
+                    stop = span.first + span.count * span.rows
+                    k.loop(
+                        "w",
+                        span.first,
+                        stop,
+                        lambda w, span=span: tile(w, span.rows, span.valid),  # type: ignore[misc]
+                        step=span.rows,
+                    )
+                return
+            total = k.dim(last.positions)
+            high = total // rows * rows
+            k.loop("w", 0, high, lambda w: tile(w, rows, None), step=rows)
+            k.loop("w", high, total, lambda w: tile(w, 1, None))
+
+        leading_positions(k, leading, line)
+
+    k.loop("n", 0, k.dim(anchor.shape[0]), image, kind="parallel")
+    lowering.launch(k)
+
+
+def _tile_rows(k: GroupKernel, last: Axis) -> int:
+    """As many positions as registers hold sums, beside the elements and the weights of one line of the window."""
+    most = max(1, (k.target.vector_registers - 4) // 2)
+    if not isinstance(last.positions, int):
+        return most
+    # tiles of equal height
+    return -(-last.positions // -(-last.positions // most))
+
+
+def _tile(
+    k: GroupKernel,
+    axes: Sequence[Axis],
+    n: Index,
+    positions: list[Index],
+    row: Index,
+    first: Index,
+    rows: int,
+    valid: Sequence[Sequence[int]] | None,
+    vector: tuple[Index, int, Mask],
+) -> None:
+    anchor = k.group.anchor
+    assert anchor is not None
+    x, kernel = (k.read(operand) for operand in anchor.operands[:2])
+    (c, lanes, mask), channels, last, leading = vector, anchor.shape[-1], axes[-1], axes[:-1]
+    kinds = [Kind(anchor.dtype, lanes)] * rows
+    array_rows = k.dim(prod((axis.length for axis in leading), start=1))
+
+    def line(array_row: Index, window_row: Index, sums: Sequence[Any]) -> Sequence[Any]:
+        start = k.subtract(
+            (n * array_rows + array_row) * k.dim(last.length) + first * last.stride, k.dim(last.before)
+        )
+        base = start * channels + c
+        loaded: dict[int, Register] = {}
+        new = list(sums)
+        for e in range(last.window):
+            weight = k.load(kernel, (window_row * last.window + e) * channels + c, lanes, mask)
+            for r in valid[e] if valid is not None else range(rows):
+                place = r * last.stride + e * last.dilation
+                if place not in loaded:
+                    loaded[place] = k.load(x, base + place * channels, lanes, mask)
+                new[r] = k.fma(loaded[place], weight, new[r])
+        return new
+
+    sums = over_leading_window(k, leading, positions, line, [0.0] * rows, kinds)
+    outer = k.dim(prod((axis.positions for axis in leading), start=1))
+    ndim = anchor.ndim
+
+    def position(r: int, column: Index) -> Position:
+        parts = (Part(n * outer + row, 0, ndim - 2), Part(first + r, ndim - 2, ndim - 1))
+        return Position((*parts, Part(column, ndim - 1, ndim)))
+
+    finish_tile(k, registers(k, sums, kinds), rows, Columns(c, 1, mask), position)

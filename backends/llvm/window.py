@@ -1,0 +1,150 @@
+"""Sliding windows over spatial axes: which elements of the window lie inside the array, and where.
+
+All spatial axes but the last are walked with the range of the window clamped to the array, so that padding costs
+nothing there. Along the last axis tiles of positions are laid out when the kernel is built: those at the border know
+which of their positions each element of the window reaches, those inside need no test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from kerac.backends.llvm.kernel import Index, KernelBuilder, Kind
+from kerac.ir.dims import DimLike
+from kerac.ir.ops.window import Padding, explicit_padding
+from kerac.ir.types import Shape
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One spatial axis: its length, the window on it, and the number of positions."""
+
+    length: DimLike
+    window: int
+    stride: int
+    dilation: int
+    before: DimLike
+    after: DimLike
+    positions: DimLike
+
+    @property
+    def padded(self) -> bool:
+        """Whether windows reach beyond the array."""
+        return self.before != 0 or self.after != 0
+
+
+@dataclass(frozen=True)
+class Span:
+    """Tiles of `rows` positions from `first` on, `count` of them; `valid[t]` are the rows that element t reaches."""
+
+    first: int
+    count: int
+    rows: int
+    valid: tuple[tuple[int, ...], ...]
+
+
+def window_axes(
+    spatial: Shape,
+    window: Sequence[int],
+    strides: Sequence[int],
+    dilation: Sequence[int],
+    padding: Padding,
+    positions: Shape,
+) -> list[Axis]:
+    """The spatial axes of an op."""
+    pairs = explicit_padding(spatial, window, strides, dilation, padding)
+    return [
+        Axis(length, w, s, d, before, after, places)
+        for length, w, s, d, (before, after), places in zip(
+            spatial, window, strides, dilation, pairs, positions, strict=True
+        )
+    ]
+
+
+def spans(axis: Axis, rows: int) -> Iterator[Span]:
+    """Tiles of at most `rows` positions that cover an axis of fixed length; equal neighbours together."""
+    assert isinstance(axis.positions, int)
+    pending: Span | None = None
+    for first in range(0, axis.positions, rows):
+        height = min(rows, axis.positions - first)
+        valid = tuple(_valid(axis, first, height, element) for element in range(axis.window))
+        whole = all(len(reached) == height for reached in valid)
+        if pending and whole and pending.valid == valid:
+            pending = Span(pending.first, pending.count + 1, height, valid)
+            continue
+        if pending:
+            yield pending
+        pending = Span(first, 1, height, valid)
+    if pending:
+        yield pending
+
+
+def _valid(axis: Axis, first: int, rows: int, element: int) -> tuple[int, ...]:
+    assert isinstance(axis.length, int)
+    assert isinstance(axis.before, int)
+    places = [(first + row) * axis.stride + element * axis.dilation - axis.before for row in range(rows)]
+    return tuple(row for row, place in enumerate(places) if 0 <= place < axis.length)
+
+
+def clamped_range(k: KernelBuilder, axis: Axis, position: Index) -> tuple[Index, Index]:
+    """First and last + 1 element of the window at `position` that lie inside the array."""
+    if not axis.padded:
+        return 0, axis.window
+    start = k.subtract(position * axis.stride, k.dim(axis.before))
+    # element e lies at start + e * dilation; divisions round up, and their operands are not negative
+    low = k.quotient(k.maximum(k.subtract(axis.dilation - 1, start), 0), axis.dilation)
+    room = k.maximum(k.add(k.subtract(k.dim(axis.length), start), axis.dilation - 1), 0)
+    high = k.minimum(k.quotient(room, axis.dilation), axis.window)
+    return k.minimum(low, high), high
+
+
+def over_leading_window(
+    k: KernelBuilder,
+    axes: Sequence[Axis],
+    positions: Sequence[Index],
+    body: Callable[[Index, Index, Sequence[Any]], Sequence[Any]],
+    carried: Sequence[Any],
+    kinds: Sequence[Kind],
+) -> tuple[Any, ...]:
+    """body(row of the array, row of the window, carried) for all elements of the window on the leading axes.
+
+    A row counts the places of all leading axes together, row-major.
+    """
+    ranges = [clamped_range(k, axis, position) for axis, position in zip(axes, positions, strict=True)]
+
+    def nest(place: int, array_row: Index, window_row: Index, inner: Sequence[Any]) -> Sequence[Any]:
+        if place == len(axes):
+            return body(array_row, window_row, inner)
+        axis = axes[place]
+        low, high = ranges[place]
+
+        def element(e: Index, *values: Any) -> Sequence[Any]:
+            at = k.subtract(positions[place] * axis.stride + e * axis.dilation, k.dim(axis.before))
+            return nest(place + 1, array_row * k.dim(axis.length) + at, window_row * axis.window + e, values)
+
+        return k.loop("e", low, high, element, carried=inner, kinds=kinds)
+
+    return tuple(nest(0, 0, 0, carried))
+
+
+def leading_positions(
+    k: KernelBuilder, axes: Sequence[Axis], body: Callable[[list[Index], Index], None]
+) -> None:
+    """body(position on each axis, all of them as one row-major number) over the leading axes."""
+
+    def nest(place: int, found: list[Index], row: Index) -> None:
+        if place == len(axes):
+            body(found, row)
+            return
+        count = k.dim(axes[place].positions)
+        k.loop("p", 0, count, lambda p: nest(place + 1, [*found, p], row * count + p))
+
+    nest(0, [], 0)
+
+
+def size(shape: Shape) -> DimLike:
+    """Number of elements."""
+    return prod(shape, start=1)
