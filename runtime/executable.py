@@ -1,0 +1,227 @@
+"""A compiled model that can be called, whether it lies in a library or was just made in memory."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kerac.runtime.abi import (
+    ALIGNMENT,
+    DERIVED,
+    RETURN_CODES,
+    ModelInfo,
+    TensorInfo,
+    info_at,
+    read_info,
+)
+from kerac.runtime.arguments import Array, arrange, bind_dims, check_signature
+from kerac.runtime.errors import InputError, LibraryError
+
+_DENSE_AND_ALIGNED = 0x101  # NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED
+addressof = ctypes.addressof
+byte_in = ctypes.c_char.from_buffer
+
+_PLAN_LIMIT = 256  # shapes remembered
+
+Shapes = tuple[tuple[int, ...], ...]
+
+
+class Executable:
+    """A compiled model: call it on arrays, one an input, or on a dict of them by name.
+
+    Calls from several threads run side by side. Arrays of the right dtype that are dense are read
+    where they lie.
+    """
+
+    def __init__(
+        self,
+        info_address: int,
+        keepalive: object = None,
+        *,
+        trace: Any = None,
+        save: Callable[[str | os.PathLike[str]], Any] | None = None,
+    ) -> None:
+        """Read the `kerac_info` at `info_address`, which lives as long as `keepalive`."""
+        structure = info_at(info_address)
+        self.info: ModelInfo = read_info(structure)
+        check_signature(self.info)
+        self.trace = trace
+        self._save = save
+        self._keepalive = keepalive
+        self._structure = structure
+        self._function = structure.run
+        self._input_dtypes = tuple(tensor.numpy_dtype for tensor in self.info.inputs)
+        self._output_dtypes = tuple(tensor.numpy_dtype for tensor in self.info.outputs)
+        self._plans: dict[Shapes, _Plan] = {}
+        # what a call needs for itself; as many as calls ever ran at the same time
+        self._free: list[_Frame] = []
+
+    @property
+    def inputs(self) -> tuple[TensorInfo, ...]:
+        """Names, dtypes and shapes of the inputs."""
+        return self.info.inputs
+
+    @property
+    def outputs(self) -> tuple[TensorInfo, ...]:
+        """Names, dtypes and shapes of the outputs."""
+        return self.info.outputs
+
+    def __call__(self, *arguments: Any) -> Any:
+        """The output for `arguments`, or a tuple where the model has several."""
+        arrays = arguments if self._are_ready(arguments) else arrange(self.info, arguments)
+        plan = self._plan(arrays)
+        outputs = [np.empty(shape, dtype) for shape, dtype in plan.outputs]
+        self._run(plan, arrays, outputs)
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+    def run_into(self, inputs: Any, outputs: Sequence[Array]) -> None:
+        """Write the outputs for `inputs` (a sequence or a dict) into the arrays `outputs`."""
+        arguments = (inputs,) if isinstance(inputs, Mapping) else tuple(inputs)
+        arrays = arguments if self._are_ready(arguments) else arrange(self.info, arguments)
+        plan = self._plan(arrays)
+        outputs = list(outputs)
+        self._check_outputs(plan, arrays, outputs)
+        self._run(plan, arrays, outputs)
+
+    def save(self, path: str | os.PathLike[str]) -> Any:
+        """Write the model as a library `.so`, an object `.o` or an archive `.a`, and its header."""
+        if self._save is None:
+            raise LibraryError(
+                f"{self.info.name}: was loaded, but only a model compiled here can be saved",
+                remedy="Copy the library, or compile the model file.",
+            )
+        return self._save(path)
+
+    def __repr__(self) -> str:
+        inputs = ", ".join(f"{tensor.name}: {tensor.type}" for tensor in self.inputs)
+        outputs = ", ".join(f"{tensor.name}: {tensor.type}" for tensor in self.outputs)
+        return f"<Executable {self.info.name}({inputs}) -> ({outputs}) for {self.info.target}>"
+
+    def _are_ready(self, arguments: tuple[Any, ...]) -> bool:
+        """Whether the arguments can be read as they are; their shapes are checked by the plan."""
+        if len(arguments) != len(self._input_dtypes):
+            return False
+        for array, dtype in zip(arguments, self._input_dtypes, strict=True):
+            if type(array) is not np.ndarray or array.dtype is not dtype:
+                return False
+            if array.flags.num & _DENSE_AND_ALIGNED != _DENSE_AND_ALIGNED:
+                return False
+        return True
+
+    def _plan(self, arrays: Sequence[Array]) -> _Plan:
+        shapes = tuple([array.shape for array in arrays])
+        plan = self._plans.get(shapes)
+        if plan is None:
+            plan = self._make_plan(arrays)
+            if len(self._plans) >= _PLAN_LIMIT:
+                self._plans.clear()
+            self._plans[shapes] = plan
+        return plan
+
+    def _make_plan(self, arrays: Sequence[Array]) -> _Plan:
+        bound = bind_dims(self.info, arrays)
+        dims = (ctypes.c_int64 * max(len(bound), 1))(*bound)
+        address = ctypes.addressof(dims)
+        outputs = [
+            (self._output_shape(index, tensor, bound, address), dtype)
+            for index, (tensor, dtype) in enumerate(
+                zip(self.outputs, self._output_dtypes, strict=True)
+            )
+        ]
+        return _Plan(dims, address, self._structure.workspace_size(address), outputs)
+
+    def _output_shape(
+        self, index: int, tensor: TensorInfo, bound: tuple[int, ...], dims: int
+    ) -> tuple[int, ...]:
+        if DERIVED not in tensor.shape:
+            return tuple(entry if entry >= 0 else bound[-1 - entry] for entry in tensor.shape)
+        shape = (ctypes.c_int64 * len(tensor.shape))()
+        self._check(self._structure.output_shape(index, dims, ctypes.addressof(shape)))
+        if min(shape) < 0:
+            raise InputError(
+                f"{self.info.name}: output {tensor.name} would have shape {(*shape,)}, "
+                "but no length can be negative",
+                details=tuple(
+                    f"{k} = {v}" for k, v in zip(self.info.dim_names, bound, strict=True)
+                ),
+                remedy="The input is too small for this model.",
+            )
+        return tuple(shape)
+
+    def _run(self, plan: _Plan, arrays: Sequence[Array], outputs: Sequence[Array]) -> None:
+        try:
+            frame = self._free.pop()
+        except IndexError:
+            frame = _Frame(len(arrays), len(outputs))
+        if frame.size < plan.workspace_size:
+            frame.grow(plan.workspace_size)
+        try:
+            # a quarter of the time of array.ctypes.data
+            frame.inputs[:] = [addressof(byte_in(array)) for array in arrays]
+            frame.outputs[:] = [addressof(byte_in(array)) for array in outputs]
+        except (TypeError, ValueError):  # read-only, empty, or of a dtype that buffers do not know
+            frame.inputs[:] = [array.ctypes.data for array in arrays]
+            frame.outputs[:] = [array.ctypes.data for array in outputs]
+        code = self._function(
+            frame.inputs_address, frame.outputs_address, plan.dims_address, frame.workspace_address
+        )
+        self._free.append(frame)
+        if code:
+            self._check(code)
+
+    def _check(self, code: int) -> None:
+        if code:
+            reason = RETURN_CODES.get(code, f"code {code}")
+            raise InputError(f"{self.info.name}: the run failed: {reason}")
+
+    def _check_outputs(self, plan: _Plan, inputs: Sequence[Array], outputs: list[Array]) -> None:
+        if len(outputs) != len(plan.outputs):
+            raise InputError(
+                f"{self.info.name}: has {len(plan.outputs)} outputs, but got {len(outputs)} arrays"
+            )
+        for number, (array, (shape, dtype)) in enumerate(zip(outputs, plan.outputs, strict=True)):
+            name = f"{self.info.name}: array for output {self.outputs[number].name}"
+            if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != dtype:
+                raise InputError(f"{name} is {_found(array)}, but {dtype} {shape} is expected")
+            if not (array.flags.c_contiguous and array.flags.aligned and array.flags.writeable):
+                raise InputError(f"{name} is a view that is not dense, aligned and writeable")
+            if any(np.may_share_memory(array, other) for other in (*inputs, *outputs[:number])):
+                raise InputError(f"{name} overlaps an input or another output")
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What all calls with the same input shapes share."""
+
+    dims: ctypes.Array[ctypes.c_int64]  # kept alive for dims_address
+    dims_address: int
+    workspace_size: int
+    outputs: list[tuple[tuple[int, ...], np.dtype[Any]]]
+
+
+class _Frame:
+    """What one running call needs for itself: pointers, and a workspace that only grows."""
+
+    def __init__(self, input_count: int, output_count: int) -> None:
+        self.inputs = (ctypes.c_void_p * input_count)()
+        self.outputs = (ctypes.c_void_p * output_count)()
+        self.inputs_address = ctypes.addressof(self.inputs)
+        self.outputs_address = ctypes.addressof(self.outputs)
+        self.size = -1
+        self.workspace_address = 0
+
+    def grow(self, size: int) -> None:
+        """Make the workspace at least `size` bytes long."""
+        self._block = np.empty(size + 2 * ALIGNMENT, np.uint8)
+        self.workspace_address = -(-self._block.ctypes.data // ALIGNMENT) * ALIGNMENT
+        self.size = size
+
+
+def _found(array: Any) -> str:
+    is_array = isinstance(array, np.ndarray)
+    return f"{array.dtype} {array.shape}" if is_array else type(array).__name__
