@@ -24,7 +24,7 @@ from kerac.runtime.errors import InputError, LibraryError
 
 _DENSE_AND_ALIGNED = 0x101  # NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED
 addressof = ctypes.addressof
-byte_in = ctypes.c_char.from_buffer
+byte_in: Callable[[Any], ctypes.c_char] = ctypes.c_char.from_buffer
 
 _PLAN_LIMIT = 256  # shapes remembered
 

@@ -31,7 +31,8 @@ _CODES = {
 _NOTES = """\
  * Arrays are dense and row-major, each aligned to its elements; a bool is one byte, 0 or 1.
  * Inputs are only read. An output must overlap no input, no other output and not the workspace.
- * The workspace has {prefix}_workspace_size(...) bytes, is aligned to {alignment} and may hold anything.
+ * The workspace has {prefix}_workspace_size(...) bytes and is aligned to {alignment}; its content
+ * does not matter.
  * A run allocates nothing, keeps no state and calls nothing but the C library, so any number of
  * threads may run at the same time, each with a workspace and outputs of its own.
  * Every input is safe: indices outside a table are clamped to its first or last row.
