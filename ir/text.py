@@ -19,7 +19,7 @@ from kerac.ir.ops.constant import Call, Constant
 from kerac.ir.parse import parse, parse_functions
 from kerac.ir.types import type_text
 
-__all__ = ["parse", "parse_functions", "print_graph", "value_text"]
+__all__ = ["parse", "parse_functions", "print_graph", "printed_names", "value_text"]
 
 
 def print_graph(graph: Graph) -> str:
@@ -27,6 +27,12 @@ def print_graph(graph: Graph) -> str:
     functions: dict[Graph, str] = {}
     _collect(graph, functions)
     return "\n\n".join(_FunctionPrinter(function, functions).text() for function in functions) + "\n"
+
+
+def printed_names(graph: Graph) -> dict[Value, str]:
+    """What each value is called in the text of `graph`; a scalar by the number in its place."""
+    printer = _FunctionPrinter(graph, {graph: graph.name})
+    return {**printer.names, **printer.inline}
 
 
 def value_text(value: Value) -> str:
@@ -51,21 +57,24 @@ class _FunctionPrinter:
         self.functions = functions
         self.names: dict[Value, str] = {}
         self.inline: dict[Value, str] = {}
+        self._find_inline()
+        self._find_names()
 
     def text(self) -> str:
-        taken: dict[str, None] = {}
-        self._find_inline()
-        for value in self.graph.values:
-            if value not in self.inline:
-                name = unique_name(identifier(value.name) or value.op.text_name, taken)
-                taken[name] = None
-                self.names[value] = name
         inputs = ", ".join(f"{self.names[v]}: {type_text(v.type)}" for v in self.graph.inputs)
         lines = [f"def {self.functions[self.graph]}({inputs}):"]
         given = set(self.graph.inputs)
         lines += [self._line(v) for v in self.graph.values if v not in given and v not in self.inline]
         lines.append(self._return())
         return "\n".join(lines)
+
+    def _find_names(self) -> None:
+        taken: dict[str, None] = {}
+        for value in self.graph.values:
+            if value not in self.inline:
+                name = unique_name(identifier(value.name) or value.op.text_name, taken)
+                taken[name] = None
+                self.names[value] = name
 
     def _find_inline(self) -> None:
         """A scalar stands in place where reading it back gives the same dtype at every use."""
