@@ -233,8 +233,8 @@ def tiles_over_rows(
     done: Index = 0
     for small in (tile, *small_rows(k.target, tile)):
         height = small.rows
-        stop = total // height * height if height > 1 else total
         start = done
+        stop = k.add(start, k.quotient(k.subtract(total, start), height) * height)
 
         def wide(part: Columns, start: Index = start, stop: Index = stop, height: int = height) -> None:
             k.loop("m", start, stop, lambda m: body(first_row + m, height, part), step=height)

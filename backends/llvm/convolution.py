@@ -45,7 +45,6 @@ from kerac.ir.graph import Value
 from kerac.ir.ops.convolution import Convolution
 from kerac.ir.types import TensorType
 
-UNROLLED = 1024  # multiply-adds in a tile's code, above which the loop over channels stays a loop
 WIDE_WINDOW = 15  # elements on the last axis, above which the border is padded instead of being laid out
 
 
@@ -247,7 +246,6 @@ class _Direct:
         kinds = [Kind(self.anchor.dtype, k.lanes)] * count
         width = k.dim(last.length)
         array_rows = k.dim(prod((axis.length for axis in leading), start=1))
-        unroll = self.channels * last.window * count <= UNROLLED
 
         def line(array_row: Index, window_row: Index, sums: Sequence[Any]) -> Sequence[Any]:
             start = (n * array_rows + array_row) * width + first * last.stride
@@ -266,10 +264,7 @@ class _Direct:
                         lambda vector: weights.load(k, columns, vector, weight_row + c),
                     )
 
-                if unroll:
-                    for c in range(self.channels):
-                        sums = channel(c, *sums)
-                    return sums
+                # never unrolled: the compiler would load ahead and run out of registers
                 return k.loop("c", 0, self.channels, channel, carried=sums, kinds=kinds)
 
             if last.window > WIDE_WINDOW:

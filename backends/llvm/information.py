@@ -9,46 +9,70 @@ from kerac.backends.llvm.plan import Plan
 from kerac.backends.llvm.target import Target
 from kerac.ir.dims import Dim, DimLike
 from kerac.ir.graph import Value
+from kerac.runtime.abi import DERIVED, LIBRARY_SYMBOL, ModelInfo, TensorInfo
 
-DERIVED = -(2**63)  # entry of a shape that depends on dims in another way than being one of them
 
 
-def information_text(plan: Plan, target: Target, name: str, weights_size: int) -> str:
-    """Globals and the functions that the library exports."""
-    from kerac.runtime.abi import ABI_VERSION
-
-    strings = _Strings(name)
+def model_information(plan: Plan, target: Target, name: str, weights_size: int) -> ModelInfo:
+    """The description of a compiled graph."""
     graph = plan.graph
     symbols = graph.symbols
-    inputs = _tensors(strings, f"{name}_inputs", graph.inputs, graph.input_names, symbols)
-    outputs = _tensors(strings, f"{name}_outputs", graph.outputs, graph.output_names, symbols)
+    return ModelInfo(
+        name=name,
+        producer=producer(),
+        target=f"{target.triple} {target.cpu}",
+        dim_names=symbols,
+        inputs=_tensors(graph.inputs, graph.input_names, symbols),
+        outputs=_tensors(graph.outputs, graph.output_names, symbols),
+        weights_size=weights_size,
+    )
+
+
+def _tensors(
+    values: tuple[Value, ...], names: tuple[str, ...], symbols: tuple[str, ...]
+) -> tuple[TensorInfo, ...]:
+    return tuple(
+        TensorInfo(
+            name=name,
+            dtype=value.dtype,
+            type=str(value.type),
+            origin=" + ".join(value.origin.layers),
+            shape=tuple(_shape_entry(dim, symbols) for dim in value.shape),
+        )
+        for value, name in zip(values, names, strict=True)
+    )
+
+
+def information_text(information: ModelInfo, name: str) -> str:
+    """Globals and the functions that the library exports."""
+    strings = _Strings(name)
+    symbols = information.dim_names
+    tables = [
+        *_tensor_globals(strings, f"{name}_inputs", information.inputs),
+        *_tensor_globals(strings, f"{name}_outputs", information.outputs),
+    ]
     dim_names = ", ".join(f"ptr {strings.pointer(symbol)}" for symbol in symbols)
     fields = [
-        f"i64 {ABI_VERSION}",
-        f"ptr {strings.pointer(name)}",
-        f"ptr {strings.pointer(producer())}",
-        f"ptr {strings.pointer(f'{target.triple} {target.cpu}')}",
+        f"i64 {information.abi_version}",
+        *(f"ptr {strings.pointer(text)}" for text in (information.name, information.producer, information.target)),
         f"i64 {len(symbols)}",
         f"ptr @{name}_dim_names",
-        f"i64 {len(graph.inputs)}",
+        f"i64 {len(information.inputs)}",
         f"ptr @{name}_inputs",
-        f"i64 {len(graph.outputs)}",
+        f"i64 {len(information.outputs)}",
         f"ptr @{name}_outputs",
-        f"i64 {weights_size}",
-        f"ptr @{name}_workspace_size_dims",
-        f"ptr @{name}_output_shape_dims",
-        f"ptr @{name}_run_dims",
+        f"i64 {information.weights_size}",
+        *(f"ptr @{name}_{function}_dims" for function in ("workspace_size", "output_shape", "run")),
     ]
     types = ", ".join(field.partition(" ")[0] for field in fields)
     return "\n".join(
         [
-            *inputs,
-            *outputs,
+            *tables,
             f"@{name}_dim_names = internal constant [{len(symbols)} x ptr] [{dim_names}]",
             f"@{name}_information = internal constant {{ {types} }} {{ {', '.join(fields)} }}",
             *strings.globals,
             f"define ptr @{name}_info() #0 {{\n  ret ptr @{name}_information\n}}",
-            f"define weak ptr @kerac_library_info() #0 {{\n  ret ptr @{name}_information\n}}",
+            f"define weak ptr @{LIBRARY_SYMBOL}() #0 {{\n  ret ptr @{name}_information\n}}",
             _wrapper(name, "workspace_size", "i64", [], [], symbols),
             _wrapper(name, "run", "i32", ["ptr %inputs", "ptr %outputs"], ["ptr %workspace"], symbols),
         ]
@@ -65,16 +89,14 @@ def producer() -> str:
         return "kerac"
 
 
-def _tensors(
-    strings: _Strings, name: str, values: tuple[Value, ...], names: tuple[str, ...], symbols: tuple[str, ...]
-) -> list[str]:
+def _tensor_globals(strings: _Strings, name: str, tensors: tuple[TensorInfo, ...]) -> list[str]:
     lines, rows = [], []
-    for number, (value, own_name) in enumerate(zip(values, names, strict=True)):
-        shape = ", ".join(f"i64 {_shape_entry(dim, symbols)}" for dim in value.shape)
-        lines.append(f"@{name}_{number}_shape = internal constant [{value.ndim} x i64] [{shape}]")
-        texts = [own_name, value.dtype, str(value.type), " + ".join(value.origin.layers)]
+    for number, tensor in enumerate(tensors):
+        shape = ", ".join(f"i64 {entry}" for entry in tensor.shape)
+        lines.append(f"@{name}_{number}_shape = internal constant [{len(tensor.shape)} x i64] [{shape}]")
+        texts = (tensor.name, tensor.dtype, tensor.type, tensor.origin)
         fields = [f"ptr {strings.pointer(text)}" for text in texts]
-        fields += [f"i64 {value.ndim}", f"ptr @{name}_{number}_shape"]
+        fields += [f"i64 {len(tensor.shape)}", f"ptr @{name}_{number}_shape"]
         rows.append(f"{{ ptr, ptr, ptr, ptr, i64, ptr }} {{ {', '.join(fields)} }}")
     lines.append(f"@{name} = internal constant [{len(rows)} x {{ ptr, ptr, ptr, ptr, i64, ptr }}] [{', '.join(rows)}]")
     return lines

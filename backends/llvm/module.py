@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerac.backends.llvm.information import information_text
+from kerac.backends.llvm.information import information_text, model_information
 from kerac.backends.llvm.kernel import Emitter
 from kerac.backends.llvm.memory import ALIGNMENT, MemoryPlan, plan_memory
 from kerac.backends.llvm.plan import Buffer, Plan
 from kerac.backends.llvm.target import Target
 from kerac.ir.dims import Dim, DimLike
-
-NULL_POINTER, BAD_DIM, MISALIGNED = 1, 2, 3
+from kerac.runtime.abi import DIM_NOT_POSITIVE, NULL_POINTER, WORKSPACE_NOT_ALIGNED, ModelInfo
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Module:
     text: str
     weights: Weights
     memory: MemoryPlan
-    name: str
+    information: ModelInfo
 
 
 def place_weights(plan: Plan) -> Weights:
@@ -52,8 +51,10 @@ def place_weights(plan: Plan) -> Weights:
     return Weights(offsets, size)
 
 
-def build_module(plan: Plan, target: Target, name: str, weights_address: int | None = None) -> Module:
-    """Emit `plan`; weights are at an address of this process or else in the section `NAME_weights`."""
+def build_module(
+    plan: Plan, target: Target, name: str, weights_address: int | None = None, assembly: str = ""
+) -> Module:
+    """Emit `plan`; weights are at an address of this process or else at `NAME_weights`, which `assembly` defines."""
     emitter = Emitter()
     weights, memory = place_weights(plan), plan_memory(plan)
     kernels = [emitter.function(kernel, "#0") for kernel in plan.kernels]
@@ -62,21 +63,23 @@ def build_module(plan: Plan, target: Target, name: str, weights_address: int | N
         declared = f"@{name}_weights = external hidden constant [{max(weights.size, 1)} x i8], align {ALIGNMENT}"
     else:
         base, declared = f"inttoptr (i64 {weights_address} to ptr)", ""
+    information = model_information(plan, target, name, weights.size)
     functions = _Functions(emitter, plan, memory, weights, base)
     parts = [
         f'target triple = "{target.triple}"',
+        assembly,
         declared,
         *kernels,
         functions.run(name),
         functions.workspace_size(name),
         functions.output_shape(name),
-        information_text(plan, target, name, weights.size),
+        information_text(information, name),
         *emitter.declarations,
         f'attributes #0 = {{ nounwind "target-cpu"="{target.cpu}" "target-features"="{target.features}" '
         f'"prefer-vector-width"="{target.vector_bytes * 8}" "min-legal-vector-width"="{target.vector_bytes * 8}" '
         f'"frame-pointer"="none" "no-builtins" }}',
     ]
-    return Module("\n".join(parts) + "\n", weights, memory, name)
+    return Module("\n".join(parts) + "\n", weights, memory, information)
 
 
 class _Functions:
@@ -129,12 +132,12 @@ class _Functions:
             self._fail_if(emit.assign(f"icmp eq ptr %{pointer}, null"), NULL_POINTER)
         self._load_dims()
         for register in self.symbols.values():
-            self._fail_if(emit.assign(f"icmp slt i64 {register}, 1"), BAD_DIM)
+            self._fail_if(emit.assign(f"icmp slt i64 {register}, 1"), DIM_NOT_POSITIVE)
         if self.memory.slots:
             self._fail_if(emit.assign("icmp eq ptr %workspace, null"), NULL_POINTER)
             address = emit.assign("ptrtoint ptr %workspace to i64")
             rest = emit.assign(f"and i64 {address}, {ALIGNMENT - 1}")
-            self._fail_if(emit.assign(f"icmp ne i64 {rest}, 0"), MISALIGNED)
+            self._fail_if(emit.assign(f"icmp ne i64 {rest}, 0"), WORKSPACE_NOT_ALIGNED)
         arrays = {
             **{("input", i): self._array("inputs", i) for i in range(len(graph.inputs))},
             **{("output", i): self._array("outputs", i) for i in range(len(graph.outputs))},
@@ -145,7 +148,7 @@ class _Functions:
             arguments += [f"i64 {self.symbols[symbol]}" for symbol in launch.kernel.dims]
             emit.line(f"call void @{launch.kernel.name}({', '.join(arguments)})")
         emit.line("ret i32 0")
-        for code in (NULL_POINTER, BAD_DIM, MISALIGNED):
+        for code in (NULL_POINTER, DIM_NOT_POSITIVE, WORKSPACE_NOT_ALIGNED):
             emit.lines.append(f"fail{code}:")
             emit.line(f"ret i32 {code}")
         head = f"define internal i32 @{name}_run_dims(ptr %inputs, ptr %outputs, ptr %dims, ptr %workspace) #0 {{"
@@ -202,14 +205,14 @@ class _Functions:
             self._fail_if(emit.assign(f"icmp eq ptr %{pointer}, null"), NULL_POINTER)
         self._load_dims()
         cases = " ".join(f"i64 {number}, label %output{number}" for number in range(len(outputs)))
-        emit.line(f"switch i64 %output, label %fail{BAD_DIM} [ {cases} ]")
+        emit.line(f"switch i64 %output, label %fail{DIM_NOT_POSITIVE} [ {cases} ]")
         for number, value in enumerate(outputs):
             emit.lines.append(f"output{number}:")
             for axis, dim in enumerate(value.shape):
                 address = emit.assign(f"getelementptr i64, ptr %shape, i64 {axis}")
                 emit.line(f"store i64 {self._dim(dim)}, ptr {address}, align 8")
             emit.line("ret i32 0")
-        for code in (NULL_POINTER, BAD_DIM):
+        for code in (NULL_POINTER, DIM_NOT_POSITIVE):
             emit.lines.append(f"fail{code}:")
             emit.line(f"ret i32 {code}")
         head = f"define internal i32 @{name}_output_shape_dims(i64 %output, ptr %dims, ptr %shape) #0 {{"

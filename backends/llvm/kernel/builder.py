@@ -279,6 +279,23 @@ class KernelBuilder:
         self._block.append(Compute(register, "insert", (x, scalar, lane), x.kind))
         return register
 
+    def shuffle(self, x: Register, y: Register | None, picks: Sequence[int]) -> Register:
+        """One lane for each of `picks`, which count through the lanes of x and then those of y; -1 may be anything."""
+        register = Register(self._fresh("v"), x.kind.with_lanes(len(picks)), self)
+        self._block.append(Compute(register, "shuffle", (x, x if y is None else y, *picks), x.kind))
+        return register
+
+    def keep(self, mask: Mask, x: Register, other: float) -> Register:
+        """x in the lanes where the mask holds, else a number."""
+        if mask is None:
+            return x
+        if isinstance(mask, tuple):
+            register = Register(self._fresh("m"), Kind("bool", len(mask)), self)
+            self._block.append(Compute(register, "mask", mask, register.kind))
+            mask = register
+        kept: Register = self.select(mask, x, other)
+        return kept
+
     def tail_mask(self, remaining: Index, lanes: int) -> Mask:
         """A mask of the first `remaining` lanes; None where all are."""
         if isinstance(remaining, int):

@@ -185,6 +185,22 @@ def _insert(emit: Emitter, compute: Compute) -> str:
     )
 
 
+def _shuffle(emit: Emitter, compute: Compute) -> str:
+    x, y, *picks = compute.operands
+    type_ = llvm_type(compute.kind)
+    lanes = ", ".join("i32 poison" if pick == -1 else f"i32 {pick}" for pick in picks)
+    return (
+        f"shufflevector {type_} {emit.operand(x, compute.kind)}, {type_} {emit.operand(y, compute.kind)}, "
+        f"<{len(picks)} x i32> <{lanes}>"
+    )
+
+
+def _mask(emit: Emitter, compute: Compute) -> str:
+    type_ = llvm_type(compute.kind)
+    lanes = ", ".join("i1 true" if lane else "i1 false" for lane in compute.operands)
+    return f"bitcast {type_} <{lanes}> to {type_}"
+
+
 def _tail_mask(emit: Emitter, compute: Compute) -> str:
     """lane < remaining."""
     lanes = compute.result.kind.lanes
@@ -209,5 +225,7 @@ INSTRUCTIONS: dict[str, Instruction] = {
     "number": _number,
     "extract": _extract,
     "insert": _insert,
+    "shuffle": _shuffle,
+    "mask": _mask,
     "tail_mask": _tail_mask,
 }

@@ -1,0 +1,110 @@
+"""Ahead of time: a plan as object code with its weights inside, and the linking of libraries."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from kerac.backends.llvm.jit import optimized, target_machine
+from kerac.backends.llvm.memory import ALIGNMENT
+from kerac.backends.llvm.module import Weights, build_module
+from kerac.backends.llvm.plan import Plan
+from kerac.backends.llvm.target import Target
+from kerac.ir.errors import CompileError, UnsupportedError
+from kerac.runtime import ModelInfo
+
+LARGEST_WEIGHTS = (1 << 31) - (1 << 24)  # bytes that code can reach around itself
+
+
+class LinkError(CompileError):
+    """No linker was found, or it failed."""
+
+
+def object_code(plan: Plan, target: Target, name: str) -> tuple[bytes, ModelInfo]:
+    """An object file whose functions begin with `name`, weights included, and what it says of itself."""
+    with tempfile.TemporaryDirectory(prefix="kerac-") as folder:
+        path = Path(folder) / "weights"
+        module = build_module(plan, target, name, assembly=_weights_assembly(name, path))
+        if module.weights.size > LARGEST_WEIGHTS:
+            raise UnsupportedError(
+                f"{name}: its weights have {module.weights.size:,} bytes, but a library holds {LARGEST_WEIGHTS:,}"
+            )
+        write_weights(module.weights, path)
+        machine = target_machine(target, relocation="pic", code_model="default")
+        return machine.emit_object(optimized(module.text, machine)), module.information
+
+
+def write_weights(weights: Weights, path: Path) -> None:
+    """The weights section as a file."""
+    with path.open("wb") as file:
+        for offset, array in weights.arrays():
+            file.seek(offset)
+            file.write(np.ascontiguousarray(array).data)
+        file.truncate(max(weights.size, 1))
+
+
+def _weights_assembly(name: str, path: Path) -> str:
+    """Module-level assembly that takes the section from a file: no byte of it passes through IR text."""
+    symbol = f"{name}_weights"
+    lines = [
+        ".section .rodata.kerac_weights,\\22a\\22,@progbits",
+        f".globl {symbol}",
+        f".hidden {symbol}",
+        f".type {symbol},@object",
+        f".balign {ALIGNMENT}",
+        f"{symbol}:",
+        f".incbin \\22{path}\\22",
+        f".size {symbol}, . - {symbol}",
+        ".text",
+    ]
+    return "\n".join(f'module asm "{line}"' for line in lines)
+
+
+def find_compiler() -> list[str]:
+    """The command of a C compiler that can link: `$CC`, `cc`, or the one that ziglang carries."""
+    chosen = os.environ.get("CC", "").split()
+    if chosen and shutil.which(chosen[0]):
+        return chosen
+    for command in ("cc", "gcc", "clang"):
+        if shutil.which(command):
+            return [command]
+    if importlib.util.find_spec("ziglang"):
+        return [sys.executable, "-m", "ziglang", "cc"]
+    raise LinkError(
+        "no linker was found: looked for $CC, cc, gcc, clang and the Python package ziglang",
+        remedy="Install a C compiler, or: pip install 'kerac[cross]'. Objects (.o) need no linker.",
+    )
+
+
+def link_library(objects: Path, output: Path, library_name: str) -> None:
+    """Make the shared library `output`, known to the loader as `library_name`, from an object file."""
+    flags = ["-shared", f"-Wl,-soname,{library_name}", "-Wl,-z,noexecstack", "-Wl,--no-undefined"]
+    _run([*find_compiler(), *flags, "-o", str(output), str(objects), "-lm"], "link")
+
+
+def make_archive(objects: Path, output: Path) -> None:
+    """Make the static library `output` from an object file."""
+    archiver = os.environ.get("AR", "").split() or ["ar"]
+    if not shutil.which(archiver[0]):
+        if not importlib.util.find_spec("ziglang"):
+            raise LinkError(
+                "no archiver was found: looked for $AR, ar and the Python package ziglang",
+                remedy="Install binutils, or: pip install 'kerac[cross]'. Objects (.o) need no archiver.",
+            )
+        archiver = [sys.executable, "-m", "ziglang", "ar"]
+    output.unlink(missing_ok=True)
+    _run([*archiver, "rcs", str(output), str(objects)], "archive")
+
+
+def _run(command: list[str], what: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        raise LinkError(f"{what}: {command[0]} failed with status {done.returncode}", details=tuple(said[:20]))

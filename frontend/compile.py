@@ -1,0 +1,179 @@
+"""The compiler as a user calls it: a model or a file becomes an executable, a library or an ONNX file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerac.ir import CompileError, Graph, UnsupportedError
+from kerac.ir.dims import symbols_of
+from kerac.runtime import Executable, c_identifier, header_text
+
+if TYPE_CHECKING:
+    from kerac.backends.llvm.plan import Plan
+    from kerac.backends.llvm.target import Target
+    from kerac.passes.trace import Trace
+
+LIBRARY_KINDS = (".so", ".o", ".a")
+
+
+def compile(
+    model: Any, batch: int | None = None, target: str = "host", dims: Mapping[str, int] | None = None
+) -> Executable:
+    """Compile a model, a graph or a model file to native code in this process.
+
+    The executable serves every batch size unless `batch`, or other symbolic `dims` by name, fix them for more speed.
+    Its `trace` holds what every pass did; its `save(path)` writes a library.
+    """
+    from kerac.backends.llvm.jit import load_plan
+    from kerac.backends.llvm.target import find_target
+
+    machine = find_target(target)
+    trace, plan = lower(graph_of(model), machine, batch, dims)
+    loaded = load_plan(plan, machine, c_identifier(plan.graph.name))
+    return Executable(
+        loaded.information, loaded.keep, trace=trace, save=lambda path: save_library(plan, machine, path)
+    )
+
+
+def compile_library(
+    model: Any,
+    path: str | os.PathLike[str],
+    batch: int | None = None,
+    target: str = "host",
+    dims: Mapping[str, int] | None = None,
+) -> LibraryFiles:
+    """Compile to a library at `path` without loading it; the file's ending says which kind."""
+    from kerac.backends.llvm.target import find_target
+
+    _library_kind(path)
+    machine = find_target(target)
+    trace, plan = lower(graph_of(model), machine, batch, dims)
+    return save_library(plan, machine, path, trace)
+
+
+def export_onnx(model: Any, path: str | os.PathLike[str], opset: int | None = None) -> None:
+    """Write a model, a graph or a model file as an ONNX file, which is checked first."""
+    from kerac.backends.onnx import export_graph
+    from kerac.saving.atomic import atomic_output
+
+    keywords = {} if opset is None else {"opset": opset}
+    exported = export_graph(graph_of(model), **keywords)
+    with atomic_output(path) as file:
+        file.write(exported.SerializeToString())
+
+
+def lower(
+    graph: Graph, target: Target, batch: int | None = None, dims: Mapping[str, int] | None = None
+) -> tuple[Trace, Plan]:
+    """Run the passes, then the hardware decisions, on a graph."""
+    from kerac.backends.llvm.lowering import lower_graph
+    from kerac.passes.pipeline import run_pipeline
+
+    trace = run_pipeline(fix_dims(graph, batch, dims))
+    plan = lower_graph(trace.graph, target)
+    trace.plans["kernels"] = plan
+    return trace, plan
+
+
+def graph_of(model: Any) -> Graph:
+    """The graph of a model, of a file that holds one, or itself."""
+    if isinstance(model, Graph):
+        return model
+    if isinstance(model, (str, os.PathLike)):
+        from kerac.models import load_model
+
+        model = load_model(model)
+    if not hasattr(model, "trace"):
+        raise UnsupportedError(
+            f"compile: got a {type(model).__name__}, but takes a model, a graph or the path of a model file"
+        )
+    graph = model.trace()
+    if not isinstance(graph, Graph):
+        raise UnsupportedError(f"compile: {type(model).__name__} does not trace to a graph")
+    return graph
+
+
+def fix_dims(graph: Graph, batch: int | None, dims: Mapping[str, int] | None) -> Graph:
+    """The graph with symbols replaced by numbers; `batch` stands for the first axis of the inputs."""
+    values = dict(dims or {})
+    if batch is not None:
+        for value in graph.inputs:
+            values.update({name: batch for name in symbols_of(value.shape[0]) if value.shape})
+    for name, number in values.items():
+        if name not in graph.symbols:
+            known = ", ".join(graph.symbols) or "none"
+            raise CompileError(f"{graph.name}: dim {name} is fixed, but the inputs have the dims {known}")
+        if not isinstance(number, int) or number < 1:
+            raise CompileError(f"{graph.name}: dim {name} must be a positive integer, but is {number!r}")
+    return substitute_dims(graph, values) if values else graph
+
+
+def substitute_dims(graph: Graph, values: Mapping[str, int]) -> Graph:
+    """The same graph for fixed values of some symbols."""
+    from kerac.ir.ops.constant import Input
+
+    new: dict[Any, Any] = {}
+    for value in graph.values:
+        inputs = tuple(None if operand is None else new[operand] for operand in value.inputs)
+        op = value.op.substitute(values)
+        if isinstance(op, Input):
+            op = Input(value.tensor_type.substitute(values))
+        # a called graph keeps its own symbols, which `infer` binds
+        new[value] = op(*inputs, name=value.name, origin=value.origin)
+    return Graph(
+        graph.name,
+        tuple(new[value] for value in graph.inputs),
+        tuple(new[value] for value in graph.outputs),
+        graph.output_names,
+    )
+
+
+@dataclass(frozen=True)
+class LibraryFiles:
+    """What `save_library` wrote, and the trace of the passes where it was made together."""
+
+    library: Path
+    header: Path
+    trace: Trace | None = None
+
+
+def save_library(
+    plan: Plan, target: Target, path: str | os.PathLike[str], trace: Trace | None = None
+) -> LibraryFiles:
+    """Write `plan` as a shared library (.so), an object (.o) or an archive (.a), and its header beside it."""
+    from kerac.backends.llvm.ahead_of_time import link_library, make_archive, object_code
+    from kerac.saving.atomic import atomic_output, atomic_path
+
+    output = Path(path)
+    kind = _library_kind(path)
+    name = c_identifier(output.stem.removeprefix("lib"))
+    header = output.with_suffix(".h")
+    code, information = object_code(plan, target, name)
+    with tempfile.TemporaryDirectory(prefix="kerac-") as folder, atomic_path(output) as result:
+        objects = Path(folder) / f"{name}.o"
+        objects.write_bytes(code)
+        if kind == ".so":
+            link_library(objects, result, output.name)
+        elif kind == ".a":
+            make_archive(objects, result)
+        else:
+            shutil.copyfile(objects, result)
+    with atomic_output(header) as file:
+        file.write(header_text(name, information).encode())
+    return LibraryFiles(output, header, trace)
+
+
+def _library_kind(path: str | os.PathLike[str]) -> str:
+    kind = Path(path).suffix
+    if kind not in LIBRARY_KINDS:
+        raise CompileError(
+            f"{os.fspath(path)}: a library ends in {', '.join(LIBRARY_KINDS)}, but this ends in {kind or 'nothing'}"
+        )
+    return kind
+

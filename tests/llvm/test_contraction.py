@@ -1,0 +1,51 @@
+"""Native dense layers and matrix products against the reference."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.llvm.native import check
+
+
+@pytest.mark.parametrize("target", ["host", "avx2", "x86-64"])
+@pytest.mark.parametrize("leading", ["N", "N, 5", "N, 17", "49", "N, T"])
+@pytest.mark.parametrize(("inputs", "columns"), [(7, 10), (100, 64), (64, 33), (1, 1), (64, 330)])
+def test_dense(inputs: int, columns: int, leading: str, target: str) -> None:
+    kernel = np.random.default_rng(0).normal(size=(inputs, columns)).astype(np.float32)
+    text = f"""
+def f(x: f32[{leading}, {inputs}], b: f32[{columns}], r: f32[{leading}, {columns}]):
+    k: f32[{inputs}, {columns}] = parameter("k")
+    d = dense(x, k, bias=b, residual=r, activation="relu")
+    return multiply(d, sigmoid(b))
+"""
+    check(text, {"N": 19, "T": 3}, {"k": kernel}, target=target)
+
+
+def test_dense_with_weights_from_an_input() -> None:
+    check("def f(x: f32[N, 20], k: f32[20, 45]): return dense(x, k)", {"N": 30})
+
+
+@pytest.mark.parametrize("batch", [1, 3, 20])
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [("N, 13, 20", "N, 20, 37"), ("N, T, 20", "N, 20, S"), ("N, 3, T, S", "N, 3, S, T"), ("N, 1, 1", "N, 1, 1")],
+)
+def test_matmul(a: str, b: str, batch: int) -> None:
+    check(f"def f(a: f32[{a}], b: f32[{b}]): return matmul(a, b)", {"N": batch, "T": 19, "S": 45})
+
+
+@pytest.mark.parametrize("columns", [10, 64, 330])
+def test_a_row_is_the_same_in_every_batch(columns: int) -> None:
+    kernel = np.random.default_rng(0).normal(size=(77, columns)).astype(np.float32)
+    text = f"""
+def f(x: f32[N, 77]):
+    k: f32[77, {columns}] = parameter("k")
+    return dense(x, k, activation="tanh")
+"""
+    executable = check(text, weights={"k": kernel})
+    x = np.random.default_rng(1).normal(size=(33, 77)).astype(np.float32)
+    together = executable(x)
+    for size in (1, 2, 5, 16):
+        parts = [executable(x[start : start + size]) for start in range(0, 33, size)]
+        assert (np.concatenate(parts) == together).all()

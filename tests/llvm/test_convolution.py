@@ -1,0 +1,89 @@
+"""Native convolutions against the reference, over random shapes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.llvm.native import check
+
+TARGETS = ("host", "avx2", "x86-64")
+
+
+def random_convolution(seed: int) -> tuple[str, dict[str, int], dict[str, np.ndarray]]:
+    """The text of a random convolution with dims and weights."""
+    generator = np.random.default_rng(seed)
+    spatial = int(generator.integers(1, 4))
+    window = generator.integers(1, 6, spatial)
+    strides = generator.integers(1, 4, spatial)
+    dilation = generator.integers(1, 3, spatial) if generator.random() < 0.3 else np.ones(spatial, int)
+    extent = (window - 1) * dilation + 1
+    lengths = extent + generator.integers(0, 20 if spatial < 3 else 6, spatial)
+    groups = int(generator.choice([1, 1, 1, 2, 5]))
+    channels = groups * int(generator.integers(1, 20))
+    filters = groups * int(generator.integers(1, 40))
+    kind = generator.random()
+    if kind < 0.2:
+        groups = filters = channels
+    padding = str(generator.choice(['"same"', '"valid"', "explicit"]))
+    if padding == "explicit":
+        padding = repr(tuple((int(a), int(b)) for a, b in generator.integers(0, 4, (spatial, 2))))
+    dims = {}
+    names = [str(n) for n in lengths]
+    if kind > 0.8 and (padding != '"same"' or (strides == 1).all()):
+        dims = {f"S{axis}": int(n) for axis, n in enumerate(lengths)}
+        names = list(dims)
+    kernel = generator.normal(size=(*window, channels // groups, filters)).astype(np.float32)
+    activation = generator.choice(["None", '"relu"', '"silu"', '"leaky_relu(negative_slope=0.1)"'])
+    shape = ", ".join(["N", *names, str(channels)])
+    dimensions = ", ".join(map(str, kernel.shape))
+    text = f"""
+def f(x: f32[{shape}], b: f32[{filters}], s: f32[{filters}]):
+    k: f32[{dimensions}] = parameter("k")
+    y = convolution(x, k, bias=b, activation={activation}, strides={tuple(map(int, strides))},
+                    padding={padding}, dilation={tuple(map(int, dilation))}, groups={groups})
+    return maximum(multiply(y, s), -1.0)
+"""
+    return text, dims, {"k": kernel}
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_convolution(seed: int) -> None:
+    text, dims, weights = random_convolution(seed)
+    check(text, dims, weights, seed, TARGETS[0] if seed % 4 else TARGETS[seed // 4 % 3])
+
+
+def test_residual_is_added_before_the_activation() -> None:
+    kernel = np.random.default_rng(0).normal(size=(3, 3, 8, 24)).astype(np.float32)
+    check(
+        """
+def f(x: f32[N, 9, 10, 8], r: f32[N, 9, 10, 24]):
+    k: f32[3, 3, 8, 24] = parameter("k")
+    return convolution(x, k, residual=r, padding="same", activation="relu")
+""",
+        weights={"k": kernel},
+    )
+
+
+def test_weights_may_be_an_input() -> None:
+    check(
+        """
+def f(x: f32[N, 9, 10, 6], k: f32[3, 3, 3, 20]):
+    return convolution(x, k, padding="same", groups=2)
+"""
+    )
+
+
+def test_rows_of_a_batch_do_not_depend_on_each_other() -> None:
+    kernel = np.random.default_rng(0).normal(size=(3, 3, 8, 24)).astype(np.float32)
+    executable = check(
+        """
+def f(x: f32[N, 9, 10, 8]):
+    k: f32[3, 3, 8, 24] = parameter("k")
+    return convolution(x, k, padding="same")
+""",
+        weights={"k": kernel},
+    )
+    x = np.random.default_rng(1).normal(size=(5, 9, 10, 8)).astype(np.float32)
+    together = executable(x)
+    assert all((executable(x[i : i + 1])[0] == together[i]).all() for i in range(5))
