@@ -23,7 +23,10 @@ LIBRARY_KINDS = (".so", ".o", ".a")
 
 
 def compile(
-    model: Any, batch: int | None = None, target: str = "host", dims: Mapping[str, int] | None = None
+    model: Any,
+    batch: int | None = None,
+    target: str = "host",
+    dims: Mapping[str, int] | None = None,
 ) -> Executable:
     """Compile a model, a graph or a model file to native code in this process.
 
@@ -37,7 +40,10 @@ def compile(
     trace, plan = lower(graph_of(model), machine, batch, dims)
     loaded = load_plan(plan, machine, c_identifier(plan.graph.name))
     return Executable(
-        loaded.information, loaded.keep, trace=trace, save=lambda path: save_library(plan, machine, path)
+        loaded.information,
+        loaded.keep,
+        trace=trace,
+        save=lambda path: save_library(plan, machine, path),
     )
 
 
@@ -73,11 +79,13 @@ def lower(
 ) -> tuple[Trace, Plan]:
     """Run the passes, then the hardware decisions, on a graph."""
     from kerac.backends.llvm.lowering import lower_graph
+    from kerac.backends.llvm.memory import plan_memory
     from kerac.passes.pipeline import run_pipeline
 
     trace = run_pipeline(fix_dims(graph, batch, dims))
     plan = lower_graph(trace.graph, target)
     trace.plans["kernels"] = plan
+    trace.plans["memory"] = plan_memory(plan)
     return trace, plan
 
 
@@ -108,9 +116,13 @@ def fix_dims(graph: Graph, batch: int | None, dims: Mapping[str, int] | None) ->
     for name, number in values.items():
         if name not in graph.symbols:
             known = ", ".join(graph.symbols) or "none"
-            raise CompileError(f"{graph.name}: dim {name} is fixed, but the inputs have the dims {known}")
+            raise CompileError(
+                f"{graph.name}: dim {name} is fixed, but the inputs have the dims {known}"
+            )
         if not isinstance(number, int) or number < 1:
-            raise CompileError(f"{graph.name}: dim {name} must be a positive integer, but is {number!r}")
+            raise CompileError(
+                f"{graph.name}: dim {name} must be a positive integer, but is {number!r}"
+            )
     return substitute_dims(graph, values) if values else graph
 
 
@@ -176,4 +188,3 @@ def _library_kind(path: str | os.PathLike[str]) -> str:
             f"{os.fspath(path)}: a library ends in {', '.join(LIBRARY_KINDS)}, but this ends in {kind or 'nothing'}"
         )
     return kind
-

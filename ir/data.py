@@ -17,7 +17,9 @@ INLINE_LIMIT = 8  # elements
 class Data:
     """An array that nobody writes to, or only its type and digest where text was read without the array."""
 
-    def __init__(self, array: Any, *, type: TensorType | None = None, digest: str | None = None) -> None:
+    def __init__(
+        self, array: Any, *, type: TensorType | None = None, digest: str | None = None
+    ) -> None:
         """Take `array` without a copy; the caller must not write to it any more."""
         if array is None and type is None:
             raise FormatError("a constant without an array needs a declared type")
@@ -48,7 +50,9 @@ class Data:
         if self._digest is not None:
             return self._digest
         hasher = hashlib.blake2b(str(self.type).encode(), digest_size=8)
-        hasher.update(np.ascontiguousarray(self.array).view(np.uint8).data if self.array.size else b"")
+        hasher.update(
+            np.ascontiguousarray(self.array).view(np.uint8).data if self.array.size else b""
+        )
         return hasher.hexdigest()
 
     def text(self) -> str:
@@ -59,7 +63,9 @@ class Data:
 
     def scalar_text(self) -> str | None:
         """The number where the array is a scalar that is known, else None."""
-        return _list_text(self._array) if self._array is not None and self._array.ndim == 0 else None
+        return (
+            _list_text(self._array) if self._array is not None and self._array.ndim == 0 else None
+        )
 
     @classmethod
     def from_literal(cls, literal: Any, type: TensorType) -> Data:
@@ -95,4 +101,8 @@ def _list_text(array: np.ndarray) -> str:
 def _short_float(array: np.ndarray) -> str:
     if not np.isfinite(array.astype(np.float64)):
         return repr(float(array))
-    return "0.0" if array == 0 and not np.signbit(array) else np.format_float_scientific(array, trim="0")
+    return (
+        "0.0"
+        if array == 0 and not np.signbit(array)
+        else np.format_float_scientific(array, trim="0")
+    )

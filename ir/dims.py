@@ -18,7 +18,6 @@ from math import gcd
 from kerac.ir.errors import FormatError
 
 
-
 @dataclass(frozen=True)
 class FloorDivision:
     """The atom `(numerator)//denominator`, rounded towards minus infinity; denominator > 0."""

@@ -6,7 +6,9 @@ from __future__ import annotations
 class CompileError(ValueError):
     """A mistake in a model, a file or a call. The first line states the fact; notes say where and what to do."""
 
-    def __init__(self, fact: str, *, details: tuple[str, ...] = (), remedy: str | None = None) -> None:
+    def __init__(
+        self, fact: str, *, details: tuple[str, ...] = (), remedy: str | None = None
+    ) -> None:
         """State `fact` in one line, `details` (operands, origin) below it and a `remedy` last."""
         super().__init__(fact)
         self.fact = fact

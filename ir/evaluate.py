@@ -27,7 +27,9 @@ def evaluate_values(graph: Graph, arrays: Sequence[np.ndarray]) -> dict[Value, A
     with np.errstate(all="ignore"):
         for value in graph.values:
             if value not in results:
-                operands = [None if operand is None else results[operand] for operand in value.inputs]
+                operands = [
+                    None if operand is None else results[operand] for operand in value.inputs
+                ]
                 results[value] = value.op.substitute(bound).evaluate(*operands)
                 _check(value, results[value], bound)
     return results

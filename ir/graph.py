@@ -48,7 +48,8 @@ class Origin:
         return text
 
 
-_origin: ContextVar[Origin] = ContextVar("origin", default=Origin())
+NOWHERE = Origin()
+_origin: ContextVar[Origin] = ContextVar("origin", default=NOWHERE)
 
 
 def current_origin() -> Origin:
@@ -87,7 +88,9 @@ class Value:
     def tensor_type(self) -> TensorType:
         """The type of a value that is a single tensor."""
         if isinstance(self.type, tuple):
-            raise InternalError(f"{self.op.text_name} has {len(self.type)} results; take one with item()")
+            raise InternalError(
+                f"{self.op.text_name} has {len(self.type)} results; take one with item()"
+            )
         return self.type
 
     @property
@@ -126,9 +129,13 @@ class Graph:
 
     def __post_init__(self) -> None:
         if not self.output_names:
-            object.__setattr__(self, "output_names", _unique_names(v.name or "output" for v in self.outputs))
+            object.__setattr__(
+                self, "output_names", _unique_names(v.name or "output" for v in self.outputs)
+            )
         if len(self.output_names) != len(self.outputs):
-            raise InternalError(f"{len(self.outputs)} outputs, but {len(self.output_names)} output names")
+            raise InternalError(
+                f"{len(self.outputs)} outputs, but {len(self.output_names)} output names"
+            )
 
     @cached_property
     def values(self) -> tuple[Value, ...]:
@@ -180,7 +187,13 @@ class Graph:
 
         graph = networkx.MultiDiGraph(name=self.name)
         for value in self.values:
-            graph.add_node(value, name=value.name, op=value.op.text_name, type=str(value.type), origin=str(value.origin))
+            graph.add_node(
+                value,
+                name=value.name,
+                op=value.op.text_name,
+                type=str(value.type),
+                origin=str(value.origin),
+            )
         for value in self.values:
             for position, operand in enumerate(value.inputs):
                 if operand is not None:

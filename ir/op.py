@@ -71,14 +71,20 @@ class Op:
         ]
 
     @classmethod
-    def from_text(cls, positional: list[Any], keywords: dict[str, Any], context: ParseContext) -> Op:
+    def from_text(
+        cls, positional: list[Any], keywords: dict[str, Any], context: ParseContext
+    ) -> Op:
         """Make the op from the attributes that `attribute_texts` wrote, already read as Python values."""
         if positional:
-            raise FormatError(f"{cls.text_name} takes attributes by keyword, but got {positional[0]!r}")
+            raise FormatError(
+                f"{cls.text_name} takes attributes by keyword, but got {positional[0]!r}"
+            )
         known = [attribute.name for attribute in fields(cls)]
         for keyword in keywords:
             if keyword not in known:
-                raise FormatError(f"{cls.text_name} has no attribute {keyword!r}; it has {', '.join(known) or 'none'}")
+                raise FormatError(
+                    f"{cls.text_name} has no attribute {keyword!r}; it has {', '.join(known) or 'none'}"
+                )
         missing = [a.name for a in fields(cls) if a.default is MISSING and a.name not in keywords]
         if missing:
             raise FormatError(f"{cls.text_name} needs the attribute {missing[0]!r}")
@@ -102,12 +108,20 @@ class Op:
                 changed[attribute.name] = new
         return replace(self, **changed) if changed else self
 
-    def __call__(self, *inputs: Value | None, name: str = "", origin: Origin | None = None) -> Value:
+    def __call__(
+        self, *inputs: Value | None, name: str = "", origin: Origin | None = None
+    ) -> Value:
         """Make the value of this op on `inputs`; absent optional operands are None."""
         while inputs and inputs[-1] is None:
             inputs = inputs[:-1]
         origin = origin or current_origin()
-        return Value(self, inputs, self.checked_infer(inputs, origin), name or default_name(self, origin), origin)
+        return Value(
+            self,
+            inputs,
+            self.checked_infer(inputs, origin),
+            name or default_name(self, origin),
+            origin,
+        )
 
     def checked_infer(self, inputs: tuple[Value | None, ...], origin: Origin) -> Type:
         """`infer` on the types of `inputs`; errors name the op, its operands and the layer."""
@@ -202,7 +216,10 @@ def operand_names(op: type[Op], count: int) -> list[str]:
     """A name for each of `count` operands."""
     required, optional, variadic = signature(op)
     names = [*required, *optional]
-    return [names[i] if i < len(names) else f"{variadic or 'operand'}[{i - len(names)}]" for i in range(count)]
+    return [
+        names[i] if i < len(names) else f"{variadic or 'operand'}[{i - len(names)}]"
+        for i in range(count)
+    ]
 
 
 def _substitute(attribute: Any, values: Mapping[str, DimLike]) -> Any:

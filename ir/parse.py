@@ -29,12 +29,16 @@ def parse_functions(text: str, arrays: Mapping[str, np.ndarray] | None = None) -
     try:
         tree = ast.parse(text)
     except SyntaxError as error:
-        raise FormatError(f"line {error.lineno}: {error.msg}", details=(error.text or "",)) from None
+        raise FormatError(
+            f"line {error.lineno}: {error.msg}", details=(error.text or "",)
+        ) from None
     functions: dict[str, Graph] = {}
     comments = _comments(text)
     for node in tree.body:
         if not isinstance(node, ast.FunctionDef):
-            raise FormatError(f"line {node.lineno}: expected a function, but found `{ast.unparse(node)}`")
+            raise FormatError(
+                f"line {node.lineno}: expected a function, but found `{ast.unparse(node)}`"
+            )
         functions[node.name] = _FunctionReader(functions, arrays or {}, comments, text).read(node)
     if not functions:
         raise FormatError("the text holds no function")
@@ -43,11 +47,15 @@ def parse_functions(text: str, arrays: Mapping[str, np.ndarray] | None = None) -
 
 def _comments(text: str) -> dict[int, str]:
     tokens = tokenize.generate_tokens(io.StringIO(text).readline)
-    return {t.start[0]: t.string.removeprefix("#").strip() for t in tokens if t.type == tokenize.COMMENT}
+    return {
+        t.start[0]: t.string.removeprefix("#").strip() for t in tokens if t.type == tokenize.COMMENT
+    }
 
 
 def _parse_origin(comment: str) -> Origin:
-    layers, by, passes = comment.rpartition("by ") if comment.startswith("by ") else comment.partition(", by ")
+    layers, by, passes = (
+        comment.rpartition("by ") if comment.startswith("by ") else comment.partition(", by ")
+    )
     return Origin(
         tuple(layers.split(" + ")) if layers else (),
         tuple(passes.split(", ")) if by else (),
@@ -56,7 +64,11 @@ def _parse_origin(comment: str) -> Origin:
 
 class _FunctionReader:
     def __init__(
-        self, functions: dict[str, Graph], arrays: Mapping[str, np.ndarray], comments: dict[int, str], text: str
+        self,
+        functions: dict[str, Graph],
+        arrays: Mapping[str, np.ndarray],
+        comments: dict[int, str],
+        text: str,
     ) -> None:
         self.functions = functions
         self.arrays = arrays
@@ -69,7 +81,9 @@ class _FunctionReader:
         for argument in node.args.args:
             type_ = parse_type(argument.annotation) if argument.annotation else None
             if not isinstance(type_, TensorType):
-                raise FormatError(f"line {node.lineno}: input {argument.arg} needs a type, as `x: f32[N, 3]`")
+                raise FormatError(
+                    f"line {node.lineno}: input {argument.arg} needs a type, as `x: f32[N, 3]`"
+                )
             self.values[argument.arg] = Input(type_)(name=argument.arg)
             inputs.append(self.values[argument.arg])
         for statement in node.body:
@@ -91,23 +105,31 @@ class _FunctionReader:
 
     def _assign(self, statement: ast.stmt) -> None:
         match statement:
-            case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=ast.expr() as expression):
+            case ast.AnnAssign(
+                target=ast.Name(id=name), annotation=annotation, value=ast.expr() as expression
+            ):
                 declared: Type | None = parse_type(annotation)
             case ast.Assign(targets=[ast.Name(id=name)], value=expression):
                 declared = None
             case _:
-                raise FormatError(f"expected `name: type = op(...)`, but found `{ast.unparse(statement)}`")
+                raise FormatError(
+                    f"expected `name: type = op(...)`, but found `{ast.unparse(statement)}`"
+                )
         comment = self.comments.get(statement.end_lineno or statement.lineno, "")
         value = self._expression(expression, _parse_origin(comment), name, declared)
         if declared is not None and value.type != declared:
-            raise ShapeError(f"{name} is declared {type_text(declared)}, but computes {type_text(value.type)}")
+            raise ShapeError(
+                f"{name} is declared {type_text(declared)}, but computes {type_text(value.type)}"
+            )
         self.values[name] = value
 
     def _outputs(self, statement: ast.Return) -> tuple[tuple[Value, ...], tuple[str, ...]]:
         match statement.value:
             case ast.Dict(keys=keys, values=items):
                 values = [self._expression(item) for item in items]
-                return tuple(values), tuple(ast.literal_eval(key) for key in keys if key is not None)
+                return tuple(values), tuple(
+                    ast.literal_eval(key) for key in keys if key is not None
+                )
             case ast.Tuple(elts=items):
                 values = [self._expression(item) for item in items]
             case ast.expr() as only:
@@ -117,7 +139,11 @@ class _FunctionReader:
         return tuple(values), ()
 
     def _expression(
-        self, node: ast.expr, origin: Origin | None = None, name: str = "", declared: Type | None = None
+        self,
+        node: ast.expr,
+        origin: Origin | None = None,
+        name: str = "",
+        declared: Type | None = None,
     ) -> Value:
         match node:
             case ast.Name(id=used):
@@ -133,12 +159,16 @@ class _FunctionReader:
                 raise FormatError(f"{called} is neither an op nor a function defined above")
         raise FormatError(f"expected a call of an op, but found `{ast.unparse(node)}`")
 
-    def _call(self, cls: type[Op], node: ast.Call, origin: Origin | None, name: str, declared: Type | None) -> Value:
+    def _call(
+        self, cls: type[Op], node: ast.Call, origin: Origin | None, name: str, declared: Type | None
+    ) -> Value:
         required, optional, variadic = signature(cls)
         takes = len(node.args) if variadic else len(required)
         operands: list[Value | float | bool | None] = [self._operand(a) for a in node.args[:takes]]
         if len(operands) < len(required):
-            raise FormatError(f"{cls.text_name} needs {', '.join(required)}, but got {len(operands)} operands")
+            raise FormatError(
+                f"{cls.text_name} needs {', '.join(required)}, but got {len(operands)} operands"
+            )
         positional = [_literal(a) for a in node.args[takes:]]
         keywords = {k.arg: k.value for k in node.keywords if k.arg}
         operands += [self._operand(keywords.pop(o)) if o in keywords else None for o in optional]
@@ -156,7 +186,9 @@ class _FunctionReader:
 
         dtype = literal_dtype(tuple(o for o in operands if isinstance(o, Value))) or "f32"
         return [
-            o if o is None or isinstance(o, Value) else Constant(Data.from_literal(o, TensorType(dtype)))(origin=Origin())
+            o
+            if o is None or isinstance(o, Value)
+            else Constant(Data.from_literal(o, TensorType(dtype)))(origin=Origin())
             for o in operands
         ]
 

@@ -13,6 +13,7 @@ The reader is liberal (types and temporaries are optional), the writer canonical
 from __future__ import annotations
 
 import json
+
 from kerac.ir.graph import Graph, Value, unique_name
 from kerac.ir.op import REGISTRY, identifier, signature
 from kerac.ir.ops.constant import Call, Constant
@@ -26,7 +27,9 @@ def print_graph(graph: Graph) -> str:
     """The canonical text of a graph and of the graphs it calls."""
     functions: dict[Graph, str] = {}
     _collect(graph, functions)
-    return "\n\n".join(_FunctionPrinter(function, functions).text() for function in functions) + "\n"
+    return (
+        "\n\n".join(_FunctionPrinter(function, functions).text() for function in functions) + "\n"
+    )
 
 
 def printed_names(graph: Graph) -> dict[Value, str]:
@@ -64,7 +67,9 @@ class _FunctionPrinter:
         inputs = ", ".join(f"{self.names[v]}: {type_text(v.type)}" for v in self.graph.inputs)
         lines = [f"def {self.functions[self.graph]}({inputs}):"]
         given = set(self.graph.inputs)
-        lines += [self._line(v) for v in self.graph.values if v not in given and v not in self.inline]
+        lines += [
+            self._line(v) for v in self.graph.values if v not in given and v not in self.inline
+        ]
         lines.append(self._return())
         return "\n".join(lines)
 
@@ -104,7 +109,11 @@ class _FunctionPrinter:
 def literal_dtype(operands: tuple[Value, ...]) -> str | None:
     """The dtype that numbers among `operands` take: that of the first one that is neither a scalar constant nor bool."""
     for operand in operands:
-        if isinstance(operand.op, Constant) and not isinstance(operand.type, tuple) and not operand.shape:
+        if (
+            isinstance(operand.op, Constant)
+            and not isinstance(operand.type, tuple)
+            and not operand.shape
+        ):
             continue
         if isinstance(operand.type, tuple) or operand.dtype == "bool":
             continue

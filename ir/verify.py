@@ -26,7 +26,9 @@ def excerpt(graph: Graph, value: Value) -> str:
     """The lines of IR around `value`, which is marked."""
     place = graph.values.index(value)
     shown = graph.values[max(0, place - CONTEXT // 2) : place + CONTEXT // 2]
-    return "\n".join(f"{'>' if other is value else ' '} {other!r}  # {other.origin}" for other in shown)
+    return "\n".join(
+        f"{'>' if other is value else ' '} {other!r}  # {other.origin}" for other in shown
+    )
 
 
 def _problem(value: Value, inputs: set[Value]) -> str | None:

@@ -107,4 +107,6 @@ def _run(command: list[str], what: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()
-        raise LinkError(f"{what}: {command[0]} failed with status {done.returncode}", details=tuple(said[:20]))
+        raise LinkError(
+            f"{what}: {command[0]} failed with status {done.returncode}", details=tuple(said[:20])
+        )

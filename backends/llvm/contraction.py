@@ -83,7 +83,12 @@ def pack_columns(matrix: np.ndarray, block: int, lanes: int) -> np.ndarray:
 
 
 def column_blocks(
-    k: GroupKernel, columns: int, block: int, body: Callable[[Columns], None], kind: str = "parallel", span: int = 1
+    k: GroupKernel,
+    columns: int,
+    block: int,
+    body: Callable[[Columns], None],
+    kind: str = "parallel",
+    span: int = 1,
 ) -> None:
     """body(Columns) over all columns: `span` blocks at once, then single blocks, then the narrow one at the end."""
     lanes = k.lanes
@@ -95,14 +100,27 @@ def column_blocks(
         full -= 1  # the last block has a mask
     wide = full // span * span if span > 1 else 0
     if wide:
-        k.loop("f", 0, wide * width, lambda f: body(Columns(f, block * span)), step=width * span, kind=kind)
-    k.loop("f", wide * width, full * width, lambda f: body(Columns(f, block)), step=width, kind=kind)
+        k.loop(
+            "f",
+            0,
+            wide * width,
+            lambda f: body(Columns(f, block * span)),
+            step=width * span,
+            kind=kind,
+        )
+    k.loop(
+        "f", wide * width, full * width, lambda f: body(Columns(f, block)), step=width, kind=kind
+    )
     if vectors > full * block:
         body(Columns(full * width, vectors - full * block, tail_mask))
 
 
 def fused_multiply_add(
-    sums: Sequence[Any], rows: Sequence[int], vectors: int, a: Callable[[int], Register], b: Callable[[int], Register]
+    sums: Sequence[Any],
+    rows: Sequence[int],
+    vectors: int,
+    a: Callable[[int], Register],
+    b: Callable[[int], Register],
 ) -> list[Any]:
     """sums[row][vector] += a[row] * b[vector] for the `rows` that take part; sums are row-major."""
     new = list(sums)
@@ -119,12 +137,17 @@ def fused_multiply_add(
 
 
 def finish_tile(
-    k: GroupKernel, sums: Sequence[Register], rows: int, columns: Columns, position: Callable[[int, Index], Position]
+    k: GroupKernel,
+    sums: Sequence[Register],
+    rows: int,
+    columns: Columns,
+    position: Callable[[int, Index], Position],
 ) -> None:
     """Bias, residual, activation and the group's elementwise work on a tile; then it goes to memory."""
-    anchor = k.group.anchor
-    assert anchor is not None
-    bias, residual = ([*anchor.inputs, None, None][2:4]) if not isinstance(anchor.op, Matmul) else (None, None)
+    anchor = k.group.head
+    bias, residual = (
+        ([*anchor.inputs, None, None][2:4]) if not isinstance(anchor.op, Matmul) else (None, None)
+    )
     activation = getattr(anchor.op, "activation", None)
     for row in range(rows):
         for vector in range(columns.vectors):
@@ -142,8 +165,7 @@ def finish_tile(
 @lowers(Dense)
 def lower_dense(lowering: Lowering, group: Group) -> None:
     """y[m, f] = sum over c of x[m, c] * kernel[c, f]"""
-    anchor = group.anchor
-    assert anchor is not None
+    anchor = group.head
     x, kernel = anchor.operands[:2]
     multiply_rows(lowering, group, x.shape[:-1], constant_array(kernel), kernel)
 
@@ -152,16 +174,19 @@ def multiply_rows(
     lowering: Lowering, group: Group, leading: Shape, matrix: np.ndarray | None, kernel: Value
 ) -> None:
     """One kernel for x[*leading, C] times a matrix [C, F], which is packed where it is known."""
-    anchor = group.anchor
-    assert anchor is not None
+    anchor = group.head
     inputs, columns = kernel.shape[-2:]
     k = lowering.kernel(group)
     outer, inner = split_rows(leading)
     vectors = -(-columns // k.lanes)
-    tile = choose_tile(lowering.target, inner if isinstance(inner, int) else MANY_ROWS, vectors, inputs * 4)
+    tile = choose_tile(
+        lowering.target, inner if isinstance(inner, int) else MANY_ROWS, vectors, inputs * 4
+    )
     x = k.read(anchor.operands[0])
     if matrix is not None:
-        packed = lowering.constant(pack_columns(matrix.reshape(inputs, columns), tile.vectors, k.lanes), "weights")
+        packed = lowering.constant(
+            pack_columns(matrix.reshape(inputs, columns), tile.vectors, k.lanes), "weights"
+        )
         weights = WeightMatrix(k.read(packed), inputs, columns, k.lanes, tile.vectors, 0)
     else:
         weights = WeightMatrix(k.read(kernel), inputs, columns, k.lanes, 0, columns)
@@ -194,7 +219,10 @@ def multiply_rows(
 
 def registers(k: GroupKernel, values: Sequence[Any], kinds: Sequence[Kind]) -> list[Register]:
     """Numbers among `values` (where a loop dissolved) as registers."""
-    return [v if isinstance(v, Register) else k.number(v, kind) for v, kind in zip(values, kinds, strict=True)]
+    return [
+        v if isinstance(v, Register) else k.number(v, kind)
+        for v, kind in zip(values, kinds, strict=True)
+    ]
 
 
 def split_rows(leading: Shape) -> tuple[DimLike, DimLike]:
@@ -236,7 +264,9 @@ def tiles_over_rows(
         start = done
         stop = k.add(start, k.quotient(k.subtract(total, start), height) * height)
 
-        def wide(part: Columns, start: Index = start, stop: Index = stop, height: int = height) -> None:
+        def wide(
+            part: Columns, start: Index = start, stop: Index = stop, height: int = height
+        ) -> None:
             k.loop("m", start, stop, lambda m: body(first_row + m, height, part), step=height)
 
         def some(small: Tile = small, wide: Any = wide) -> None:
@@ -250,8 +280,7 @@ def tiles_over_rows(
 @lowers(Matmul)
 def lower_matmul(lowering: Lowering, group: Group) -> None:
     """y[n, m, f] = sum over c of a[n, m, c] * b[n, c, f]"""
-    anchor = group.anchor
-    assert anchor is not None
+    anchor = group.head
     a, b = anchor.operands
     rows, inner = a.shape[-2:]
     columns = b.shape[-1]
@@ -299,7 +328,11 @@ def lower_matmul(lowering: Lowering, group: Group) -> None:
 
 
 def _symbolic_columns(
-    k: GroupKernel, tile: Tile, rows: DimLike, width: Any, body: Callable[[Index, int, Columns], None]
+    k: GroupKernel,
+    tile: Tile,
+    rows: DimLike,
+    width: Any,
+    body: Callable[[Index, int, Columns], None],
 ) -> None:
     """As `tiles_over_rows`, for a number of columns that is known only when the kernel runs."""
     step = tile.vectors * k.lanes
@@ -311,4 +344,10 @@ def _symbolic_columns(
         k.loop("m", high, total, lambda m: body(m, 1, part))
 
     k.loop("f", 0, full, lambda f: every_row(Columns(f, tile.vectors)), step=step)
-    k.loop("f", full, width, lambda f: every_row(Columns(f, 1, k.tail_mask(width - f, k.lanes))), step=k.lanes)
+    k.loop(
+        "f",
+        full,
+        width,
+        lambda f: every_row(Columns(f, 1, k.tail_mask(width - f, k.lanes))),
+        step=k.lanes,
+    )

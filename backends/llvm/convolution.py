@@ -26,7 +26,6 @@ from kerac.backends.llvm.contraction import (
     registers,
 )
 from kerac.backends.llvm.depthwise import is_depthwise, lower_depthwise
-from kerac.backends.llvm.elementwise import copy_array
 from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import Index, Kind, Pointer
 from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
@@ -45,14 +44,15 @@ from kerac.ir.graph import Value
 from kerac.ir.ops.convolution import Convolution
 from kerac.ir.types import TensorType
 
-WIDE_WINDOW = 15  # elements on the last axis, above which the border is padded instead of being laid out
+WIDE_WINDOW = (
+    15  # elements on the last axis, above which the border is padded instead of being laid out
+)
 
 
 @lowers(Convolution)
 def lower_convolution(lowering: Lowering, group: Group) -> None:
     """y[n, p, f] = sum over e, c of x[n, p * stride + e, c] * kernel[e, c, f]"""
-    anchor = group.anchor
-    assert anchor is not None
+    anchor = group.head
     op, (x, kernel) = anchor.op, anchor.operands[:2]
     assert isinstance(op, Convolution)
     axes = axes_of(op, x, kernel, anchor)
@@ -83,7 +83,9 @@ def axes_of(op: Convolution, x: Value, kernel: Value, result: Value) -> list[Axi
 
 def is_pointwise(op: Convolution, axes: Sequence[Axis]) -> bool:
     """Whether it is a product with a matrix at every place."""
-    return op.groups == 1 and all(axis.window == axis.stride == 1 and not axis.padded for axis in axes)
+    return op.groups == 1 and all(
+        axis.window == axis.stride == 1 and not axis.padded for axis in axes
+    )
 
 
 def needs_padded_copy(axis: Axis) -> bool:
@@ -102,10 +104,15 @@ def pad_last_axis(lowering: Lowering, x: Value, axes: list[Axis]) -> tuple[Buffe
     buffer = lowering.scratch(padded.tensor_type, "padded")
     copy_padded(lowering, x, padded.tensor_type, int(last.before), buffer)  # type: ignore[call-overload]
     length = last.length + last.before + last.after
-    return buffer, [*axes[:-1], Axis(length, last.window, last.stride, last.dilation, 0, 0, last.positions)]
+    return buffer, [
+        *axes[:-1],
+        Axis(length, last.window, last.stride, last.dilation, 0, 0, last.positions),
+    ]
 
 
-def copy_padded(lowering: Lowering, x: Value, padded: TensorType, before: int, target: Buffer) -> None:
+def copy_padded(
+    lowering: Lowering, x: Value, padded: TensorType, before: int, target: Buffer
+) -> None:
     """Zeros, then each row of x into its place."""
     from kerac.backends.llvm.pointwise import for_each_vector
 
@@ -120,14 +127,19 @@ def copy_padded(lowering: Lowering, x: Value, padded: TensorType, before: int, t
             k,
             "z",
             padded.shape[-2] * padded.shape[-1],
-            lambda i, lanes, mask: k.store(sink, start + i, k.number(0.0, Kind(padded.dtype, lanes)), mask),
+            lambda i, lanes, mask: k.store(
+                sink, start + i, k.number(0.0, Kind(padded.dtype, lanes)), mask
+            ),
         )
         for_each_vector(
             k,
             "i",
             x.shape[-2] * x.shape[-1],
             lambda i, lanes, mask: k.store(
-                sink, start + channels * before + i, k.load(source, r * width + i, lanes, mask), mask
+                sink,
+                start + channels * before + i,
+                k.load(source, r * width + i, lanes, mask),
+                mask,
             ),
         )
 
@@ -145,8 +157,7 @@ class _Direct:
     source: Buffer
 
     def __post_init__(self) -> None:
-        anchor = self.group.anchor
-        assert anchor is not None
+        anchor = self.group.head
         assert isinstance(anchor.op, Convolution)
         self.anchor = anchor
         self.groups = anchor.op.groups
@@ -183,8 +194,12 @@ class _Direct:
         rows = prod(axis.window for axis in self.axes) * self.channels
         if array is None:
             stride = self.filters * self.groups
-            return WeightMatrix(k.read(kernel), rows, self.filters, k.lanes, 0, stride, group * self.filters)
-        packed = self.lowering.constant(_packed(self.lowering, array, self.groups, self.tile.vectors, k.lanes), "weights")
+            return WeightMatrix(
+                k.read(kernel), rows, self.filters, k.lanes, 0, stride, group * self.filters
+            )
+        packed = self.lowering.constant(
+            _packed(self.lowering, array, self.groups, self.tile.vectors, k.lanes), "weights"
+        )
         size = packed.type.shape[0] // self.groups
         return WeightMatrix(
             k.read(packed), rows, self.filters, k.lanes, self.tile.vectors, 0, group * size
@@ -196,7 +211,9 @@ class _Direct:
 
         def block(columns: Columns) -> None:
             leading_positions(
-                self.k, leading, lambda positions, row: self._row(n, group, positions, row, weights, columns)
+                self.k,
+                leading,
+                lambda positions, row: self._row(n, group, positions, row, weights, columns),
             )
 
         column_blocks(self.k, self.filters, self.tile.vectors, block)
@@ -251,7 +268,9 @@ class _Direct:
             start = (n * array_rows + array_row) * width + first * last.stride
 
             def element(e: Index, reached: Sequence[int], sums: Sequence[Any]) -> Sequence[Any]:
-                place = k.subtract(start + e * last.dilation, k.dim(last.before)) * self.all_channels
+                place = (
+                    k.subtract(start + e * last.dilation, k.dim(last.before)) * self.all_channels
+                )
                 place = place + group * self.channels
                 weight_row = (window_row * last.window + e) * self.channels
 
@@ -270,7 +289,12 @@ class _Direct:
             if last.window > WIDE_WINDOW:
                 every = range(rows)
                 return k.loop(
-                    "e", 0, last.window, lambda e, *inner: element(e, every, inner), carried=sums, kinds=kinds
+                    "e",
+                    0,
+                    last.window,
+                    lambda e, *inner: element(e, every, inner),
+                    carried=sums,
+                    kinds=kinds,
                 )
             for e in range(last.window):
                 reached = valid[e] if valid is not None else range(rows)
@@ -289,7 +313,9 @@ class _Direct:
         finish_tile(k, registers(k, sums, kinds), rows, columns, position)
 
 
-def _packed(lowering: Lowering, array: np.ndarray, groups: int, block: int, lanes: int) -> np.ndarray:
+def _packed(
+    lowering: Lowering, array: np.ndarray, groups: int, block: int, lanes: int
+) -> np.ndarray:
     """The packed weights of all groups one after the other; packed once however often they are asked for."""
     key = (id(array), groups, block, lanes)
     if key not in lowering.packed:

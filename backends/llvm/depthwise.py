@@ -23,8 +23,7 @@ def is_depthwise(op: Convolution, kernel: Value) -> bool:
 
 def lower_depthwise(lowering: Lowering, group: Group, axes: list[Axis]) -> None:
     """y[n, p, c] = sum over e of x[n, p * stride + e, c] * kernel[e, 0, c]"""
-    anchor = group.anchor
-    assert anchor is not None
+    anchor = group.head
     k = lowering.kernel(group, "depthwise")
     last, leading = axes[-1], axes[:-1]
     rows = _tile_rows(k, last)
@@ -83,8 +82,7 @@ def _tile(
     valid: Sequence[Sequence[int]] | None,
     vector: tuple[Index, int, Mask],
 ) -> None:
-    anchor = k.group.anchor
-    assert anchor is not None
+    anchor = k.group.head
     x, kernel = (k.read(operand) for operand in anchor.operands[:2])
     (c, lanes, mask), channels, last, leading = vector, anchor.shape[-1], axes[-1], axes[:-1]
     kinds = [Kind(anchor.dtype, lanes)] * rows
@@ -92,7 +90,8 @@ def _tile(
 
     def line(array_row: Index, window_row: Index, sums: Sequence[Any]) -> Sequence[Any]:
         start = k.subtract(
-            (n * array_rows + array_row) * k.dim(last.length) + first * last.stride, k.dim(last.before)
+            (n * array_rows + array_row) * k.dim(last.length) + first * last.stride,
+            k.dim(last.before),
         )
         base = start * channels + c
         loaded: dict[int, Register] = {}

@@ -8,7 +8,14 @@ from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import Index, Mask
 from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
 from kerac.backends.llvm.plan import Buffer
-from kerac.backends.llvm.pointwise import Part, Position, evaluate_members, for_each_vector, offset, spread
+from kerac.backends.llvm.pointwise import (
+    Part,
+    Position,
+    evaluate_members,
+    for_each_vector,
+    offset,
+    spread,
+)
 from kerac.ir.graph import Value
 from kerac.ir.ops.elementwise import Elementwise
 from kerac.ir.types import Shape
@@ -20,7 +27,12 @@ def lower_elementwise(lowering: Lowering, group: Group) -> None:
     k = lowering.kernel(group)
     root = group.root
     members = set(group.members)
-    shapes = [operand.shape for member in group.members for operand in member.operands if operand not in members]
+    shapes = [
+        operand.shape
+        for member in group.members
+        for operand in member.operands
+        if operand not in members
+    ]
 
     def element(position: Position, lanes: int, mask: Mask) -> None:
         result = evaluate_members(k, group, None, position, lanes, mask)
@@ -48,7 +60,13 @@ def for_each_element(k: GroupKernel, whole: Shape, shapes: list[Shape], body: ob
 
             for_each_vector(k, f"i{place}", length, vector, kind)
         else:
-            k.loop(f"i{place}", 0, k.dim(length), lambda i: nest(place + 1, (*parts, Part(i, first, last))), kind=kind)
+            k.loop(
+                f"i{place}",
+                0,
+                k.dim(length),
+                lambda i: nest(place + 1, (*parts, Part(i, first, last))),
+                kind=kind,
+            )
 
     nest(0, ())
 
@@ -77,6 +95,10 @@ def copy_array(lowering: Lowering, value: Value, source: Buffer, target: Buffer)
     k = lowering.kernel(Group((value,), None), "copy")
     x, y = k.read(source), k.write(target)
     for_each_vector(
-        k, "i", value.tensor_type.size, lambda i, lanes, mask: k.store(y, i, k.load(x, i, lanes, mask), mask), "parallel"
+        k,
+        "i",
+        value.tensor_type.size,
+        lambda i, lanes, mask: k.store(y, i, k.load(x, i, lanes, mask), mask),
+        "parallel",
     )
     lowering.launch(k)

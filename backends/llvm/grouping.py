@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from kerac.ir.errors import InternalError
 from kerac.ir.graph import Graph, Value
 from kerac.ir.ops.constant import Constant, Input, Item, Parameter
 from kerac.ir.ops.elementwise import Elementwise
@@ -32,6 +33,13 @@ class Group:
         return self.members[-1]
 
     @property
+    def head(self) -> Value:
+        """The anchor of a group that has one."""
+        if self.anchor is None:
+            raise InternalError(f"the group of {self.root.name} has no anchor")
+        return self.anchor
+
+    @property
     def name(self) -> str:
         """Name of the op that says most about the group."""
         return (self.anchor or self.root).op.text_name
@@ -48,7 +56,11 @@ def group_elementwise(graph: Graph, takes_epilogue: Callable[[Value], bool]) -> 
         root = _common_root(value, graph, group_of) if value not in outputs else None
         elementwise = isinstance(value.op, Elementwise)
         joins = root is not None and not isinstance(value.type, tuple) and value.shape == root.shape
-        if joins and root is not None and (elementwise or (root not in anchors and takes_epilogue(value))):
+        if (
+            joins
+            and root is not None
+            and (elementwise or (root not in anchors and takes_epilogue(value)))
+        ):
             group_of[value] = root
         else:
             group_of[value] = value
@@ -60,7 +72,9 @@ def group_elementwise(graph: Graph, takes_epilogue: Callable[[Value], bool]) -> 
             members.setdefault(group_of[value], []).append(value)
     # a root comes after every operand of its members, so groups run in the order of their roots
     return [
-        _group(tuple(members[value]), anchors.get(value)) for value in graph.values if group_of.get(value) is value
+        _group(tuple(members[value]), anchors.get(value))
+        for value in graph.values
+        if group_of.get(value) is value
     ]
 
 

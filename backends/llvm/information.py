@@ -12,7 +12,6 @@ from kerac.ir.graph import Value
 from kerac.runtime.abi import DERIVED, LIBRARY_SYMBOL, ModelInfo, TensorInfo
 
 
-
 def model_information(plan: Plan, target: Target, name: str, weights_size: int) -> ModelInfo:
     """The description of a compiled graph."""
     graph = plan.graph
@@ -54,7 +53,10 @@ def information_text(information: ModelInfo, name: str) -> str:
     dim_names = ", ".join(f"ptr {strings.pointer(symbol)}" for symbol in symbols)
     fields = [
         f"i64 {information.abi_version}",
-        *(f"ptr {strings.pointer(text)}" for text in (information.name, information.producer, information.target)),
+        *(
+            f"ptr {strings.pointer(text)}"
+            for text in (information.name, information.producer, information.target)
+        ),
         f"i64 {len(symbols)}",
         f"ptr @{name}_dim_names",
         f"i64 {len(information.inputs)}",
@@ -74,7 +76,9 @@ def information_text(information: ModelInfo, name: str) -> str:
             f"define ptr @{name}_info() #0 {{\n  ret ptr @{name}_information\n}}",
             f"define weak ptr @{LIBRARY_SYMBOL}() #0 {{\n  ret ptr @{name}_information\n}}",
             _wrapper(name, "workspace_size", "i64", [], [], symbols),
-            _wrapper(name, "run", "i32", ["ptr %inputs", "ptr %outputs"], ["ptr %workspace"], symbols),
+            _wrapper(
+                name, "run", "i32", ["ptr %inputs", "ptr %outputs"], ["ptr %workspace"], symbols
+            ),
         ]
     )
 
@@ -93,12 +97,16 @@ def _tensor_globals(strings: _Strings, name: str, tensors: tuple[TensorInfo, ...
     lines, rows = [], []
     for number, tensor in enumerate(tensors):
         shape = ", ".join(f"i64 {entry}" for entry in tensor.shape)
-        lines.append(f"@{name}_{number}_shape = internal constant [{len(tensor.shape)} x i64] [{shape}]")
+        lines.append(
+            f"@{name}_{number}_shape = internal constant [{len(tensor.shape)} x i64] [{shape}]"
+        )
         texts = (tensor.name, tensor.dtype, tensor.type, tensor.origin)
         fields = [f"ptr {strings.pointer(text)}" for text in texts]
         fields += [f"i64 {len(tensor.shape)}", f"ptr @{name}_{number}_shape"]
         rows.append(f"{{ ptr, ptr, ptr, ptr, i64, ptr }} {{ {', '.join(fields)} }}")
-    lines.append(f"@{name} = internal constant [{len(rows)} x {{ ptr, ptr, ptr, ptr, i64, ptr }}] [{', '.join(rows)}]")
+    lines.append(
+        f"@{name} = internal constant [{len(rows)} x {{ ptr, ptr, ptr, ptr, i64, ptr }}] [{', '.join(rows)}]"
+    )
     return lines
 
 
@@ -108,7 +116,9 @@ def _shape_entry(dim: DimLike, symbols: tuple[str, ...]) -> int:
     return -1 - symbols.index(str(dim)) if str(dim) in symbols else DERIVED
 
 
-def _wrapper(name: str, what: str, result: str, before: list[str], after: list[str], symbols: tuple[str, ...]) -> str:
+def _wrapper(
+    name: str, what: str, result: str, before: list[str], after: list[str], symbols: tuple[str, ...]
+) -> str:
     """The exported function with one int64_t for each dim."""
     parameters = [*before, *(f"i64 %dim{place}" for place in range(len(symbols))), *after]
     lines = [f"define {result} @{name}_{what}({', '.join(parameters)}) #0 {{"]
@@ -118,7 +128,9 @@ def _wrapper(name: str, what: str, result: str, before: list[str], after: list[s
             lines.append(f"  %place{place} = getelementptr i64, ptr %dims, i64 {place}")
             lines.append(f"  store i64 %dim{place}, ptr %place{place}, align 8")
     dims = "ptr %dims" if symbols else "ptr null"
-    lines.append(f"  %result = call {result} @{name}_{what}_dims({', '.join([*before, dims, *after])})")
+    lines.append(
+        f"  %result = call {result} @{name}_{what}_dims({', '.join([*before, dims, *after])})"
+    )
     lines.append(f"  ret {result} %result\n}}")
     return "\n".join(lines)
 
@@ -135,7 +147,9 @@ class _Strings:
         """The global that holds `text`."""
         if text not in self._known:
             data = text.encode()
-            escaped = "".join(chr(b) if 32 <= b < 127 and chr(b) not in '"\\' else f"\\{b:02X}" for b in data)
+            escaped = "".join(
+                chr(b) if 32 <= b < 127 and chr(b) not in '"\\' else f"\\{b:02X}" for b in data
+            )
             pointer = f"@{self.prefix}_string_{len(self._known)}"
             self.globals.append(
                 f'{pointer} = internal unnamed_addr constant [{len(data) + 1} x i8] c"{escaped}\\00"'

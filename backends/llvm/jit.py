@@ -30,7 +30,9 @@ def load_plan(plan: Plan, target: Target, name: str) -> Loaded:
     weights = place_weights(plan)
     section = weights_array(weights.size)
     for offset, array in weights.arrays():
-        section[offset : offset + array.nbytes] = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+        section[offset : offset + array.nbytes] = (
+            np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+        )
     module = build_module(plan, target, name, section.ctypes.data)
     machine = target_machine(target)
     parsed = optimized(module.text, machine)
@@ -49,7 +51,9 @@ def weights_array(size: int) -> np.ndarray:
     return memory[start : start + size]
 
 
-def target_machine(target: Target, relocation: str = "default", code_model: str = "jitdefault") -> Any:
+def target_machine(
+    target: Target, relocation: str = "default", code_model: str = "jitdefault"
+) -> Any:
     """LLVM's target machine."""
     from llvmlite import binding
 

@@ -115,7 +115,9 @@ class Lowering:
         if missing:
             raise UnsupportedError(
                 f"native code: no lowering for {', '.join(missing)}",
-                details=tuple(f"{name} in {origin or 'the graph'}" for name, origin in missing.items()),
+                details=tuple(
+                    f"{name} in {origin or 'the graph'}" for name, origin in missing.items()
+                ),
             )
 
     def _takes_epilogue(self, value: Value) -> bool:

@@ -36,6 +36,16 @@ class MemoryPlan:
         """Bytes of the arena."""
         return sum((factor * size for factor, size in self.regions.items()), start=0)
 
+    def __str__(self) -> str:
+        lines = [f"arena: {self.total} bytes"]
+        for buffer, slot in sorted(
+            self.slots.items(), key=lambda item: (str(item[1].factor), item[1].offset)
+        ):
+            start, stop = slot.offset, slot.offset + slot.size
+            scale = "" if slot.factor == 1 else f"{slot.factor} * "
+            lines.append(f"    {scale}({start} ... {stop}) {buffer.name}: {buffer.type}")
+        return "\n".join(lines)
+
     def region_start(self, factor: DimLike) -> DimLike:
         """Where the region of `factor` begins, in bytes."""
         start: DimLike = 0
@@ -57,7 +67,9 @@ def plan_memory(plan: Plan) -> MemoryPlan:
         taken = sorted(
             (slot.offset, slot.offset + slot.size)
             for other, slot in slots.items()
-            if slot.factor == factor and lifetimes[other][0] <= last and first <= lifetimes[other][1]
+            if slot.factor == factor
+            and lifetimes[other][0] <= last
+            and first <= lifetimes[other][1]
         )
         slots[buffer] = Slot(factor, _lowest_gap(taken, size), size)
     regions: dict[DimLike, int] = {}
@@ -69,10 +81,16 @@ def plan_memory(plan: Plan) -> MemoryPlan:
 def lower_bound(plan: Plan, dims: dict[str, int]) -> int:
     """The most bytes that are alive at the same time, for given dims: no plan can need less."""
     lifetimes = _lifetimes(plan)
-    sizes = {buffer: prod(buffer.type.substitute(dims).shape, start=buffer.bytes) for buffer in lifetimes}  # type: ignore[arg-type]
+    sizes = {
+        buffer: prod(buffer.type.substitute(dims).shape, start=buffer.bytes) for buffer in lifetimes
+    }  # type: ignore[arg-type]
     return max(
         (
-            sum(sizes[buffer] for buffer, (first, last) in lifetimes.items() if first <= step <= last)
+            sum(
+                sizes[buffer]
+                for buffer, (first, last) in lifetimes.items()
+                if first <= step <= last
+            )
             for step in range(len(plan.launches))
         ),
         default=0,

@@ -24,7 +24,11 @@ class Weights:
 
     def arrays(self) -> list[tuple[int, np.ndarray]]:
         """(offset, array) in ascending order."""
-        return [(offset, buffer.array) for buffer, offset in self.offsets.items() if buffer.array is not None]
+        return [
+            (offset, buffer.array)
+            for buffer, offset in self.offsets.items()
+            if buffer.array is not None
+        ]
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,9 @@ def build_module(
 class _Functions:
     """The functions of a module that are not kernels; each takes `ptr %dims`."""
 
-    def __init__(self, emitter: Emitter, plan: Plan, memory: MemoryPlan, weights: Weights, base: str) -> None:
+    def __init__(
+        self, emitter: Emitter, plan: Plan, memory: MemoryPlan, weights: Weights, base: str
+    ) -> None:
         self.emitter = emitter
         self.plan = plan
         self.memory = memory
@@ -113,7 +119,9 @@ class _Functions:
                 if isinstance(atom, str):
                     factor = self.symbols[atom]
                 else:
-                    factor = self.emitter.assign(f"sdiv i64 {self._dim(atom.numerator)}, {atom.denominator}")
+                    factor = self.emitter.assign(
+                        f"sdiv i64 {self._dim(atom.numerator)}, {atom.denominator}"
+                    )
                 product = self.emitter.assign(f"mul i64 {product}, {factor}")
             total = self.emitter.assign(f"add i64 {total}, {product}")
         return total
@@ -164,7 +172,9 @@ class _Functions:
     def _addresses(self, arrays: dict[tuple[str, int], str]) -> dict[Buffer, str]:
         emit = self.emitter
         starts = {
-            factor: emit.assign(f"getelementptr i8, ptr %workspace, i64 {self._dim(self.memory.region_start(factor))}")
+            factor: emit.assign(
+                f"getelementptr i8, ptr %workspace, i64 {self._dim(self.memory.region_start(factor))}"
+            )
             for factor in self.memory.regions
         }
         factors = {factor: self._dim(factor) for factor in self.memory.regions}
@@ -173,7 +183,9 @@ class _Functions:
             if buffer.place == "arena":
                 slot = self.memory.slots[buffer]
                 offset = emit.assign(f"mul i64 {factors[slot.factor]}, {slot.offset}")
-                addresses[buffer] = emit.assign(f"getelementptr i8, ptr {starts[slot.factor]}, i64 {offset}")
+                addresses[buffer] = emit.assign(
+                    f"getelementptr i8, ptr {starts[slot.factor]}, i64 {offset}"
+                )
             elif buffer.place == "constant":
                 addresses[buffer] = emit.assign(
                     f"getelementptr i8, ptr {self.base}, i64 {self.weights.offsets[buffer]}"
@@ -194,7 +206,14 @@ class _Functions:
         emit.line(f"ret i64 {self._dim(self.memory.total)}")
         emit.lines.append("fail0:")
         emit.line("ret i64 0")
-        return "\n".join([f"define internal i64 @{name}_workspace_size_dims(ptr %dims) #0 {{", "entry:", *emit.lines, "}"])
+        return "\n".join(
+            [
+                f"define internal i64 @{name}_workspace_size_dims(ptr %dims) #0 {{",
+                "entry:",
+                *emit.lines,
+                "}",
+            ]
+        )
 
     def output_shape(self, name: str) -> str:
         """int NAME_output_shape_dims(output, dims, shape)"""
@@ -217,4 +236,3 @@ class _Functions:
             emit.line(f"ret i32 {code}")
         head = f"define internal i32 @{name}_output_shape_dims(i64 %output, ptr %dims, ptr %shape) #0 {{"
         return "\n".join([head, "entry:", *emit.lines, "}"])
-

@@ -59,7 +59,9 @@ class Plan:
     def __str__(self) -> str:
         lines = []
         for launch in self.launches:
-            buffers = ", ".join(f"{buffer.name}: {buffer.place} {buffer.type}" for buffer in launch.buffers)
+            buffers = ", ".join(
+                f"{buffer.name}: {buffer.place} {buffer.type}" for buffer in launch.buffers
+            )
             names = " + ".join(value.name for value in launch.values)
             lines.append(f"{launch.kernel.name}({buffers})  # {names}")
         return "\n".join(lines)

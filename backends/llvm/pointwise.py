@@ -73,25 +73,43 @@ def offset(k: GroupKernel, position: Position, shape: Shape, whole: Shape) -> In
     return total
 
 
-def load_at(k: GroupKernel, value: Value, position: Position, whole: Shape, lanes: int, mask: Mask) -> Register:
-    """The element of `value` at `position`, or a vector of `lanes` from there on along the last part."""
+def load_at(
+    k: GroupKernel,
+    value: Value,
+    position: Position,
+    whole: Shape,
+    lanes: int,
+    mask: Mask,
+    shape: Shape | None = None,
+) -> Register:
+    """The element of `value` at `position`, or a vector of `lanes` from there on along the last part.
+
+    The value is read as an array of `shape`, where that is given.
+    """
     number = scalar_number(value)
     if number is not None:
         return k.number(number, Kind(value.dtype))
-    own = spread(value.shape, len(whole))
+    shape = value.shape if shape is None else shape
+    own = spread(shape, len(whole))
     last = position.parts[-1] if position.parts else None
     stretched = last is None or all(own[axis] == 1 for axis in range(last.first, last.last))
-    place = offset(k, position, value.shape, whole)
+    place = offset(k, position, shape, whole)
     if stretched or lanes == 1:
         return k.load(k.read(value), place)
     if any(own[axis] != whole[axis] for axis in range(last.first, last.last)):
-        raise InternalError(f"{value.name} {value.type} is not contiguous along the vectors of {whole}")
+        raise InternalError(
+            f"{value.name} {value.type} is not contiguous along the vectors of {whole}"
+        )
     return k.load(k.read(value), place, lanes, mask)
 
 
 def scalar_number(value: Value) -> float | int | bool | None:
     """The number that a constant of one element holds."""
-    if isinstance(value.op, Constant | Parameter) and value.op.data.is_known and value.op.data.array.size == 1:
+    if (
+        isinstance(value.op, Constant | Parameter)
+        and value.op.data.is_known
+        and value.op.data.array.size == 1
+    ):
         number: float | int | bool = value.op.data.array.reshape(()).astype(object).item()
         return number
     return None
@@ -135,7 +153,11 @@ def apply_elementwise(k: GroupKernel, op: Any, operands: list[Register]) -> Regi
 
 
 def for_each_vector(
-    k: GroupKernel, name: str, length: DimLike, body: Callable[[Index, int, Mask], None], kind: str = "serial"
+    k: GroupKernel,
+    name: str,
+    length: DimLike,
+    body: Callable[[Index, int, Mask], None],
+    kind: str = "serial",
 ) -> None:
     """body(index, lanes, mask) for vectors that cover 0 ... length - 1; the last one masked where it is not full."""
     lanes = k.lanes
@@ -152,4 +174,6 @@ def for_each_vector(
     full = k.quotient(total, lanes) * lanes
     k.loop(name, 0, full, lambda index: body(index, lanes, None), step=lanes, kind=kind)
     remaining = total - full
-    k.when(k.compare("greater", remaining, 0), lambda: body(full, lanes, k.tail_mask(remaining, lanes)))
+    k.when(
+        k.compare("greater", remaining, 0), lambda: body(full, lanes, k.tail_mask(remaining, lanes))
+    )

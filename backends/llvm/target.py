@@ -48,7 +48,9 @@ def find_target(name: str = "host") -> Target:
         cpu, features, vector_bytes, registers = X86[name]
         return Target(name, triple, cpu, features, vector_bytes, registers)
     known = ", ".join(["host", *X86]) if machine == "x86_64" else "host"
-    raise UnsupportedError(f"target {name!r} is not known on {machine}", remedy=f"Known targets are {known}.")
+    raise UnsupportedError(
+        f"target {name!r} is not known on {machine}", remedy=f"Known targets are {known}."
+    )
 
 
 def _host(triple: str, machine: str) -> Target:

@@ -85,7 +85,9 @@ def spans(axis: Axis, rows: int) -> Iterator[Span]:
 def _valid(axis: Axis, first: int, rows: int, element: int) -> tuple[int, ...]:
     assert isinstance(axis.length, int)
     assert isinstance(axis.before, int)
-    places = [(first + row) * axis.stride + element * axis.dilation - axis.before for row in range(rows)]
+    places = [
+        (first + row) * axis.stride + element * axis.dilation - axis.before for row in range(rows)
+    ]
     return tuple(row for row, place in enumerate(places) if 0 <= place < axis.length)
 
 
@@ -113,9 +115,13 @@ def over_leading_window(
 
     A row counts the places of all leading axes together, row-major.
     """
-    ranges = [clamped_range(k, axis, position) for axis, position in zip(axes, positions, strict=True)]
+    ranges = [
+        clamped_range(k, axis, position) for axis, position in zip(axes, positions, strict=True)
+    ]
 
-    def nest(place: int, array_row: Index, window_row: Index, inner: Sequence[Any]) -> Sequence[Any]:
+    def nest(
+        place: int, array_row: Index, window_row: Index, inner: Sequence[Any]
+    ) -> Sequence[Any]:
         if place == len(axes):
             return body(array_row, window_row, inner)
         axis = axes[place]
@@ -123,7 +129,9 @@ def over_leading_window(
 
         def element(e: Index, *values: Any) -> Sequence[Any]:
             at = k.subtract(positions[place] * axis.stride + e * axis.dilation, k.dim(axis.before))
-            return nest(place + 1, array_row * k.dim(axis.length) + at, window_row * axis.window + e, values)
+            return nest(
+                place + 1, array_row * k.dim(axis.length) + at, window_row * axis.window + e, values
+            )
 
         return k.loop("e", low, high, element, carried=inner, kinds=kinds)
 

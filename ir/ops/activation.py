@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from math import pi, sqrt
 from typing import Any
 
+from kerac.ir.errors import ShapeError
 from kerac.ir.mathematics import Mathematics
 from kerac.ir.op import parse_op
-from kerac.ir.errors import ShapeError
 from kerac.ir.ops.elementwise import Unary
 
 SELU_ALPHA = 1.6732632423543772

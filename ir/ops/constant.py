@@ -47,7 +47,9 @@ class Constant(Op):
         return [self.data.text()]
 
     @classmethod
-    def from_text(cls, positional: list[Any], keywords: dict[str, Any], context: ParseContext) -> Constant:
+    def from_text(
+        cls, positional: list[Any], keywords: dict[str, Any], context: ParseContext
+    ) -> Constant:
         literal = _only(cls, positional, keywords)
         declared = _declared(context, literal)
         digest = literal.removeprefix("#") if isinstance(literal, str) else None
@@ -76,7 +78,9 @@ class Parameter(Op):
         return [literal_text(self.name)]
 
     @classmethod
-    def from_text(cls, positional: list[Any], keywords: dict[str, Any], context: ParseContext) -> Parameter:
+    def from_text(
+        cls, positional: list[Any], keywords: dict[str, Any], context: ParseContext
+    ) -> Parameter:
         name = _only(cls, positional, keywords)
         if name in context.arrays:
             return cls(name, Data(context.arrays[name]))
@@ -92,7 +96,9 @@ class Call(Op):
     def infer(self, *operands: TensorType) -> Type:
         expected = [value.tensor_type for value in self.graph.inputs]
         if len(expected) != len(operands):
-            raise ShapeError(f"{self.graph.name} takes {len(expected)} inputs, but got {len(operands)}")
+            raise ShapeError(
+                f"{self.graph.name} takes {len(expected)} inputs, but got {len(operands)}"
+            )
         bound: dict[str, DimLike] = {}
         for wanted, given in zip(expected, operands, strict=True):
             bind_symbols(wanted, given, bound)
@@ -177,4 +183,6 @@ def _declared(context: ParseContext, literal: Any) -> TensorType:
         return context.declared
     if isinstance(literal, float):
         return TensorType("f32")
-    raise FormatError("a constant or parameter needs a declared type, as `k: f32[3, 3] = parameter(...)`")
+    raise FormatError(
+        "a constant or parameter needs a declared type, as `k: f32[3, 3] = parameter(...)`"
+    )

@@ -23,7 +23,9 @@ class Epilogue(Op, abstract=True):
     def __post_init__(self) -> None:
         object.__setattr__(self, "activation", activation_of(self.activation))
 
-    def check_epilogue(self, result: TensorType, bias: TensorType | None, residual: TensorType | None) -> TensorType:
+    def check_epilogue(
+        self, result: TensorType, bias: TensorType | None, residual: TensorType | None
+    ) -> TensorType:
         """The result's type, after a look at the operands of the epilogue."""
         if bias is not None and bias != TensorType(result.dtype, result.shape[-1:]):
             raise ShapeError(f"bias must be {result.dtype}[{result.shape[-1]}], but is {bias}")
@@ -55,9 +57,13 @@ class Dense(Epilogue):
         residual: TensorType | None = None,
     ) -> TensorType:
         if x.ndim < 1 or kernel.ndim != 2 or x.dtype != kernel.dtype:
-            raise ShapeError(f"needs x[..., K] and kernel[K, F] of one dtype, but got {x} and {kernel}")
+            raise ShapeError(
+                f"needs x[..., K] and kernel[K, F] of one dtype, but got {x} and {kernel}"
+            )
         if x.shape[-1] != kernel.shape[0]:
-            raise ShapeError(f"kernel has {kernel.shape[0]} rows, but the last axis of x is {x.shape[-1]}")
+            raise ShapeError(
+                f"kernel has {kernel.shape[0]} rows, but the last axis of x is {x.shape[-1]}"
+            )
         return self.check_epilogue(x.with_shape((*x.shape[:-1], kernel.shape[1])), bias, residual)
 
     def evaluate(
@@ -75,11 +81,15 @@ class Matmul(Op):
 
     def infer(self, a: TensorType, b: TensorType) -> TensorType:
         if a.ndim < 2 or b.ndim < 2 or a.dtype != b.dtype:
-            raise ShapeError(f"needs a[..., M, K] and b[..., K, N] of one dtype, but got {a} and {b}")
+            raise ShapeError(
+                f"needs a[..., M, K] and b[..., K, N] of one dtype, but got {a} and {b}"
+            )
         if a.shape[-1] != b.shape[-2]:
             raise ShapeError(f"a has {a.shape[-1]} columns, but b has {b.shape[-2]} rows")
         if a.shape[:-2] != b.shape[:-2]:
-            raise ShapeError(f"batch axes {a.shape[:-2]} and {b.shape[:-2]} differ; matmul does not broadcast")
+            raise ShapeError(
+                f"batch axes {a.shape[:-2]} and {b.shape[:-2]} differ; matmul does not broadcast"
+            )
         return a.with_shape((*a.shape[:-1], b.shape[-1]))
 
     def evaluate(self, a: Array, b: Array) -> Array:

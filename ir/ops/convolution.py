@@ -35,16 +35,29 @@ class Convolution(Epilogue):
     ) -> TensorType:
         spatial = x.ndim - 2
         if spatial < 1 or kernel.ndim != x.ndim or x.dtype != kernel.dtype:
-            raise ShapeError(f"needs x[N, *spatial, C] and kernel[*window, C, F] of one dtype, but got {x} and {kernel}")
-        check_window(self.padding, spatial, strides=self.all_strides(spatial), dilation=self.all_dilation(spatial))
+            raise ShapeError(
+                f"needs x[N, *spatial, C] and kernel[*window, C, F] of one dtype, but got {x} and {kernel}"
+            )
+        check_window(
+            self.padding,
+            spatial,
+            strides=self.all_strides(spatial),
+            dilation=self.all_dilation(spatial),
+        )
         *window, channels, filters = kernel.shape
         if channels * self.groups != x.shape[-1]:
             of_groups = f" in {self.groups} groups" if self.groups != 1 else ""
-            raise ShapeError(f"kernel reads {channels} channels{of_groups}, but x has {x.shape[-1]}")
+            raise ShapeError(
+                f"kernel reads {channels} channels{of_groups}, but x has {x.shape[-1]}"
+            )
         if filters % self.groups:
             raise ShapeError(f"{filters} filters do not divide into {self.groups} groups")
         positions = output_shape(
-            x.shape[1:-1], window, self.all_strides(spatial), self.all_dilation(spatial), self.padding
+            x.shape[1:-1],
+            window,
+            self.all_strides(spatial),
+            self.all_dilation(spatial),
+            self.padding,
         )
         return self.check_epilogue(x.with_shape((x.shape[0], *positions, filters)), bias, residual)
 
@@ -68,7 +81,9 @@ class Convolution(Epilogue):
         grouped = view.reshape(*view.shape[: 1 + spatial], self.groups, channels, *window)
         matrix = grouped.reshape(-1, self.groups, channels * int(np.prod(window)))
         # *window C F -> G, C * window, F / G
-        weights = np.moveaxis(kernel, -2, 0).reshape(channels * int(np.prod(window)), self.groups, -1)
+        weights = np.moveaxis(kernel, -2, 0).reshape(
+            channels * int(np.prod(window)), self.groups, -1
+        )
         sums = np.matmul(matrix.transpose(1, 0, 2), weights.transpose(1, 0, 2))
         result = sums.transpose(1, 0, 2).reshape(*view.shape[: 1 + spatial], filters)
         return self.finish(result, bias, residual)

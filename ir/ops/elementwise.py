@@ -23,7 +23,9 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
         dims = [shape[position] for shape in shapes if len(shape) >= -position]
         wide = [dim for dim in dict.fromkeys(dims) if dim != 1]
         if len(wide) > 1:
-            raise ShapeError(f"axis {position} is {wide[0]} in one operand, but {wide[1]} in another")
+            raise ShapeError(
+                f"axis {position} is {wide[0]} in one operand, but {wide[1]} in another"
+            )
         result.append(wide[0] if wide else 1)
     return tuple(result)
 
@@ -40,7 +42,9 @@ class Elementwise(Op, abstract=True):
 
     def evaluate(self, *arrays: Array) -> Array:
         result = np.asarray(self.formula(NUMPY, *arrays))
-        return result.astype(numpy_dtype(self.result_dtype) if self.result_dtype else arrays[-1].dtype, copy=False)
+        return result.astype(
+            numpy_dtype(self.result_dtype) if self.result_dtype else arrays[-1].dtype, copy=False
+        )
 
 
 @dataclass(frozen=True)
@@ -220,7 +224,9 @@ class Select(Elementwise):
 
     def infer(self, condition: TensorType, x: TensorType, y: TensorType) -> TensorType:
         if condition.dtype != "bool" or x.dtype != y.dtype:
-            raise ShapeError(f"needs bool and twice the same dtype, but got {condition.dtype}, {x.dtype}, {y.dtype}")
+            raise ShapeError(
+                f"needs bool and twice the same dtype, but got {condition.dtype}, {x.dtype}, {y.dtype}"
+            )
         return TensorType(x.dtype, broadcast_shapes(condition.shape, x.shape, y.shape))
 
     def formula(self, m: Mathematics, condition: Any, x: Any, y: Any) -> Any:  # type: ignore[override]

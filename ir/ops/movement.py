@@ -48,7 +48,9 @@ class Transpose(Movement):
 
     def infer(self, x: TensorType) -> TensorType:
         if sorted(self.permutation) != list(range(x.ndim)):
-            raise ShapeError(f"permutation {self.permutation} does not name each of {x.ndim} axes once")
+            raise ShapeError(
+                f"permutation {self.permutation} does not name each of {x.ndim} axes once"
+            )
         return x.with_shape(tuple(x.shape[axis] for axis in self.permutation))
 
     def evaluate(self, x: Array) -> Array:
@@ -89,12 +91,19 @@ class Slice(Movement):
     def infer(self, x: TensorType) -> TensorType:
         if not len(self.start) == len(self.stop) == len(self.steps) == x.ndim:
             raise ShapeError(f"start, stop and step need one entry for each of {x.ndim} axes")
-        for axis, (start, stop, step) in enumerate(zip(self.start, self.stop, self.steps, strict=True)):
+        for axis, (start, stop, step) in enumerate(
+            zip(self.start, self.stop, self.steps, strict=True)
+        ):
             length = x.shape[axis]
             if step < 1 or negative(start) or negative(stop - start) or negative(length - stop):
-                raise ShapeError(f"{start}:{stop}:{step} is not a part of axis {axis} of length {length}")
+                raise ShapeError(
+                    f"{start}:{stop}:{step} is not a part of axis {axis} of length {length}"
+                )
         return x.with_shape(
-            tuple((b - a + s - 1) // s for a, b, s in zip(self.start, self.stop, self.steps, strict=True))
+            tuple(
+                (b - a + s - 1) // s
+                for a, b, s in zip(self.start, self.stop, self.steps, strict=True)
+            )
         )
 
     def evaluate(self, x: Array) -> Array:
@@ -116,7 +125,9 @@ class Pad(Movement):
             raise ShapeError(f"padding names {len(self.padding)} axes, but x has {x.ndim}")
         if any(amount < 0 for pair in self.padding for amount in pair):
             raise ShapeError(f"padding {self.padding} is negative")
-        return x.with_shape(tuple(d + a + b for d, (a, b) in zip(x.shape, self.padding, strict=True)))
+        return x.with_shape(
+            tuple(d + a + b for d, (a, b) in zip(x.shape, self.padding, strict=True))
+        )
 
     def evaluate(self, x: Array) -> Array:
         return np.pad(x, self.padding, constant_values=x.dtype.type(self.value))
@@ -136,7 +147,10 @@ class Concatenate(Movement):
         total: DimLike = 0
         for other in operands:
             rest = (*other.shape[:axis], *other.shape[axis + 1 :])
-            if other.dtype != first.dtype or rest != (*first.shape[:axis], *first.shape[axis + 1 :]):
+            if other.dtype != first.dtype or rest != (
+                *first.shape[:axis],
+                *first.shape[axis + 1 :],
+            ):
                 raise ShapeError(f"{other} and {first} differ in more than axis {axis}")
             total = total + other.shape[axis]
         return first.with_shape((*first.shape[:axis], total, *first.shape[axis + 1 :]))

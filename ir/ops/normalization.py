@@ -32,13 +32,23 @@ class BatchNorm(Op):
     ) -> TensorType:
         check_axis(self.axis, x.ndim)
         expected = TensorType(x.dtype, (x.shape[self.axis],))
-        for name, given in (("mean", mean), ("variance", variance), ("gamma", gamma), ("beta", beta)):
+        for name, given in (
+            ("mean", mean),
+            ("variance", variance),
+            ("gamma", gamma),
+            ("beta", beta),
+        ):
             if given is not None and given != expected:
                 raise ShapeError(f"{name} must be {expected}, but is {given}")
         return x
 
     def evaluate(
-        self, x: Array, mean: Array, variance: Array, gamma: Array | None = None, beta: Array | None = None
+        self,
+        x: Array,
+        mean: Array,
+        variance: Array,
+        gamma: Array | None = None,
+        beta: Array | None = None,
     ) -> Array:
         shape = [1] * x.ndim
         shape[self.axis] = -1
@@ -59,7 +69,9 @@ class LayerNorm(Op):
     axes: tuple[int, ...]
     epsilon: float = 1e-3
 
-    def infer(self, x: TensorType, gamma: TensorType | None = None, beta: TensorType | None = None) -> TensorType:
+    def infer(
+        self, x: TensorType, gamma: TensorType | None = None, beta: TensorType | None = None
+    ) -> TensorType:
         for axis in self.axes:
             check_axis(axis, x.ndim)
         if list(self.axes) != sorted(set(self.axes)) or not self.axes:

@@ -25,7 +25,9 @@ class Pool(Op, abstract=True):
         if spatial < 1 or not x.is_float:
             raise ShapeError(f"needs floating-point x[N, *spatial, C], but got {x}")
         check_window(self.padding, spatial, window=self.window, strides=self.strides)
-        positions = output_shape(x.shape[1:-1], self.window, self.strides, (1,) * spatial, self.padding)
+        positions = output_shape(
+            x.shape[1:-1], self.window, self.strides, (1,) * spatial, self.padding
+        )
         return x.with_shape((x.shape[0], *positions, x.shape[-1]))
 
     def padded_windows(self, x: Array, value: float) -> Array:

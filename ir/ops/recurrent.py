@@ -44,7 +44,9 @@ class Recurrent(Op, abstract=True):
     ) -> tuple[TensorType, ...]:
         """Types of the sequence and of the states; `bias` comes with the shape it must have in multiples of U."""
         if x.ndim != 3 or kernel.ndim != 2 or recurrent_kernel.ndim != 2:
-            raise ShapeError(f"needs x[N, T, C], but got {x}, kernel {kernel}, recurrent_kernel {recurrent_kernel}")
+            raise ShapeError(
+                f"needs x[N, T, C], but got {x}, kernel {kernel}, recurrent_kernel {recurrent_kernel}"
+            )
         batch, steps, features = x.shape
         units = recurrent_kernel.shape[0]
         wide = self.gates * units
@@ -63,12 +65,19 @@ class Recurrent(Op, abstract=True):
                 raise ShapeError(f"{name} must be {wanted}, but is {given}")
         return (x.with_shape((batch, steps, units)), *(state for _ in states))
 
-    def step(self, features: Array, states: tuple[Array, ...], weights: tuple[Array, ...]) -> tuple[Array, ...]:
+    def step(
+        self, features: Array, states: tuple[Array, ...], weights: tuple[Array, ...]
+    ) -> tuple[Array, ...]:
         """The states after one step; the first one is the output."""
         raise ShapeError(f"{self.text_name} has no step")
 
     def scan(
-        self, projected: Array, units: int, initial: tuple[Array | None, ...], mask: Array | None, weights: tuple[Array, ...]
+        self,
+        projected: Array,
+        units: int,
+        initial: tuple[Array | None, ...],
+        mask: Array | None,
+        weights: tuple[Array, ...],
     ) -> tuple[Array, ...]:
         """Take `step` over time on the input that has been multiplied by the kernel already."""
         batch, steps = projected.shape[:2]
@@ -82,7 +91,9 @@ class Recurrent(Op, abstract=True):
             if mask is not None:
                 keep = mask[:, time, None]
                 output = np.where(keep, new[0], zeros if self.zero_output_for_mask else output)
-                new = tuple(np.where(keep, after, before) for after, before in zip(new, states, strict=True))
+                new = tuple(
+                    np.where(keep, after, before) for after, before in zip(new, states, strict=True)
+                )
             else:
                 output = new[0]
             states = new
@@ -124,9 +135,13 @@ class SimpleRNN(Recurrent):
         mask: Array | None = None,
     ) -> tuple[Array, ...]:
         projected = x @ kernel if bias is None else x @ kernel + bias
-        return self.scan(projected, len(recurrent_kernel), (initial_state,), mask, (recurrent_kernel,))
+        return self.scan(
+            projected, len(recurrent_kernel), (initial_state,), mask, (recurrent_kernel,)
+        )
 
-    def step(self, features: Array, states: tuple[Array, ...], weights: tuple[Array, ...]) -> tuple[Array, ...]:
+    def step(
+        self, features: Array, states: tuple[Array, ...], weights: tuple[Array, ...]
+    ) -> tuple[Array, ...]:
         return (apply(self.activation, features + states[0] @ weights[0]),)
 
 
@@ -151,7 +166,9 @@ class LSTM(Recurrent):
         initial_cell: TensorType | None = None,
         mask: TensorType | None = None,
     ) -> tuple[TensorType, ...]:
-        return self.check(x, kernel, recurrent_kernel, (bias, (4,)), (initial_state, initial_cell), mask)
+        return self.check(
+            x, kernel, recurrent_kernel, (bias, (4,)), (initial_state, initial_cell), mask
+        )
 
     def evaluate(
         self,
@@ -167,7 +184,9 @@ class LSTM(Recurrent):
         initial = (initial_state, initial_cell)
         return self.scan(projected, len(recurrent_kernel), initial, mask, (recurrent_kernel,))
 
-    def step(self, features: Array, states: tuple[Array, ...], weights: tuple[Array, ...]) -> tuple[Array, ...]:
+    def step(
+        self, features: Array, states: tuple[Array, ...], weights: tuple[Array, ...]
+    ) -> tuple[Array, ...]:
         state, cell = states
         gates = np.split(features + state @ weights[0], 4, axis=-1)
         take, forget, output = (apply(self.recurrent_activation, gates[i]) for i in (0, 1, 3))
@@ -216,17 +235,23 @@ class GRU(Recurrent):
         projected = x @ kernel + biases[0]
         return self.scan(projected, units, (initial_state,), mask, (recurrent_kernel, biases[1]))
 
-    def step(self, features: Array, states: tuple[Array, ...], weights: tuple[Array, ...]) -> tuple[Array, ...]:
+    def step(
+        self, features: Array, states: tuple[Array, ...], weights: tuple[Array, ...]
+    ) -> tuple[Array, ...]:
         (state,), (recurrent_kernel, bias) = states, weights
         units = state.shape[-1]
         x_gates, x_candidate = np.split(features, [2 * units], axis=-1)
         if self.reset_after:
             h_gates, h_candidate = np.split(state @ recurrent_kernel + bias, [2 * units], axis=-1)
-            update, reset = np.split(apply(self.recurrent_activation, x_gates + h_gates), 2, axis=-1)
+            update, reset = np.split(
+                apply(self.recurrent_activation, x_gates + h_gates), 2, axis=-1
+            )
             candidate = apply(self.activation, x_candidate + reset * h_candidate)
         else:
             h_gates = state @ recurrent_kernel[:, : 2 * units]
-            update, reset = np.split(apply(self.recurrent_activation, x_gates + h_gates), 2, axis=-1)
+            update, reset = np.split(
+                apply(self.recurrent_activation, x_gates + h_gates), 2, axis=-1
+            )
             product = (reset * state) @ recurrent_kernel[:, 2 * units :]
             candidate = apply(self.activation, x_candidate + product)
         return (update * state + (1 - update) * candidate,)

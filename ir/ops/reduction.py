@@ -36,7 +36,9 @@ class Reduction(Op, abstract=True):
         raise ShapeError(f"{self.text_name} has no meaning")
 
     def evaluate(self, x: Array) -> Array:
-        return np.asarray(self.reduce(x, axis=self.axes, keepdims=self.keepdims)).astype(x.dtype, copy=False)
+        return np.asarray(self.reduce(x, axis=self.axes, keepdims=self.keepdims)).astype(
+            x.dtype, copy=False
+        )
 
 
 class ReduceSum(Reduction):
@@ -118,7 +120,9 @@ class Sparsemax(AlongAxis):
         counts = np.arange(1, moved.shape[-1] + 1, dtype=x.dtype)
         support = np.sum(1 + counts * descending > sums, axis=-1, keepdims=True)
         threshold = (np.take_along_axis(sums, support - 1, -1) - 1) / support.astype(x.dtype)
-        return np.moveaxis(np.maximum(moved - threshold, 0), -1, self.axis).astype(x.dtype, copy=False)
+        return np.moveaxis(np.maximum(moved - threshold, 0), -1, self.axis).astype(
+            x.dtype, copy=False
+        )
 
 
 def reduce_mean(x: Value, axes: tuple[int, ...], keepdims: bool = False) -> Value:

@@ -11,10 +11,14 @@ from kerac.ir.errors import ShapeError
 from kerac.ir.ops.movement import Pairs
 from kerac.ir.types import Shape
 
-Padding = str | Pairs  # "valid", "same" as TensorFlow means it, or (before, after) for each spatial axis
+Padding = (
+    str | Pairs
+)  # "valid", "same" as TensorFlow means it, or (before, after) for each spatial axis
 
 
-def output_length(length: DimLike, window: int, stride: int, dilation: int, padding: str | tuple[int, int]) -> DimLike:
+def output_length(
+    length: DimLike, window: int, stride: int, dilation: int, padding: str | tuple[int, int]
+) -> DimLike:
     """Number of window positions along an axis."""
     if padding == "same":
         return (length + stride - 1) // stride
@@ -22,17 +26,25 @@ def output_length(length: DimLike, window: int, stride: int, dilation: int, padd
     extent = (window - 1) * dilation + 1
     positions = length + before + after - extent
     if not isinstance(positions, Dim) and positions < 0:
-        raise ShapeError(f"the window covers {extent} elements, but the axis has {length + before + after}")
+        raise ShapeError(
+            f"the window covers {extent} elements, but the axis has {length + before + after}"
+        )
     return positions // stride + 1
 
 
 def output_shape(
-    spatial: Shape, window: Sequence[int], strides: Sequence[int], dilation: Sequence[int], padding: Padding
+    spatial: Shape,
+    window: Sequence[int],
+    strides: Sequence[int],
+    dilation: Sequence[int],
+    padding: Padding,
 ) -> Shape:
     """Numbers of window positions along all spatial axes."""
     return tuple(
         output_length(length, *arguments, axis_padding(padding, axis))
-        for axis, (length, *arguments) in enumerate(zip(spatial, window, strides, dilation, strict=True))
+        for axis, (length, *arguments) in enumerate(
+            zip(spatial, window, strides, dilation, strict=True)
+        )
     )
 
 
@@ -41,7 +53,9 @@ def axis_padding(padding: Padding, axis: int) -> str | tuple[int, int]:
     return padding if isinstance(padding, str) else padding[axis]
 
 
-def same_padding(length: DimLike, window: int, stride: int, dilation: int) -> tuple[DimLike, DimLike]:
+def same_padding(
+    length: DimLike, window: int, stride: int, dilation: int
+) -> tuple[DimLike, DimLike]:
     """(before, after) that TensorFlow's "same" means; exact also for symbols where stride is 1."""
     extent = (window - 1) * dilation + 1
     if stride == 1:
@@ -57,7 +71,11 @@ def same_padding(length: DimLike, window: int, stride: int, dilation: int) -> tu
 
 
 def explicit_padding(
-    spatial: Shape, window: Sequence[int], strides: Sequence[int], dilation: Sequence[int], padding: Padding
+    spatial: Shape,
+    window: Sequence[int],
+    strides: Sequence[int],
+    dilation: Sequence[int],
+    padding: Padding,
 ) -> tuple[tuple[DimLike, DimLike], ...]:
     """`padding` as (before, after) for each spatial axis."""
     if padding == "valid":
@@ -79,7 +97,9 @@ def check_window(padding: Padding, spatial: int, **attributes: Sequence[int]) ->
         raise ShapeError(f"padding must be {spatial} pairs of numbers >= 0, but is {padding}")
 
 
-def windows(x: np.ndarray, window: Sequence[int], strides: Sequence[int], dilation: Sequence[int]) -> np.ndarray:
+def windows(
+    x: np.ndarray, window: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
+) -> np.ndarray:
     """View of t[N, *spatial, C] as t[N, *positions, C, *window]."""
     extents = [(w - 1) * d + 1 for w, d in zip(window, dilation, strict=True)]
     axes = tuple(range(1, 1 + len(window)))

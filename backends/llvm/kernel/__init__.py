@@ -2,6 +2,15 @@
 
 from kerac.backends.llvm.kernel.builder import KernelBuilder
 from kerac.backends.llvm.kernel.emit import Emitter
-from kerac.backends.llvm.kernel.nodes import INDEX, Index, Kernel, Kind, Mask, Operand, Pointer, Register
+from kerac.backends.llvm.kernel.nodes import (
+    INDEX,
+    Index,
+    Kernel,
+    Kind,
+    Mask,
+    Operand,
+    Pointer,
+    Register,
+)
 
 __all__ = ["INDEX", "Emitter", "Index", "Kernel", "KernelBuilder", "Kind", "Mask", "Operand", "Pointer", "Register"]

@@ -83,15 +83,20 @@ class KernelBuilder:
             return _values(body(start, *carried)) if stop > start else tuple(carried)
         index = Register(self._fresh(name), INDEX, self)
         carried_kinds = [
-            value.kind if isinstance(value, Register) else kinds[place] for place, value in enumerate(carried)
+            value.kind if isinstance(value, Register) else kinds[place]
+            for place, value in enumerate(carried)
         ]
         inside = tuple(Register(self._fresh(f"{name}_in"), kind_, self) for kind_ in carried_kinds)
-        results = tuple(Register(self._fresh(f"{name}_out"), kind_, self) for kind_ in carried_kinds)
+        results = tuple(
+            Register(self._fresh(f"{name}_out"), kind_, self) for kind_ in carried_kinds
+        )
         outer, self._block = self._block, []
         following = _values(body(index, *inside))
         block, self._block = self._block, outer
         if len(following) != len(carried):
-            raise InternalError(f"loop {name} carries {len(carried)} values, but its body returns {len(following)}")
+            raise InternalError(
+                f"loop {name} carries {len(carried)} values, but its body returns {len(following)}"
+            )
         self._block.append(
             Loop(kind, index, start, stop, step, inside, tuple(carried), block, following, results)
         )
@@ -114,7 +119,9 @@ class KernelBuilder:
         self._block.append(Load(result, pointer, index, mask))
         return result
 
-    def store(self, pointer: Pointer, index: Index, value: Operand, mask: Mask = None, lanes: int = 1) -> None:
+    def store(
+        self, pointer: Pointer, index: Index, value: Operand, mask: Mask = None, lanes: int = 1
+    ) -> None:
         """Write `value`, which has the pointer's dtype; `lanes` matters only for a number."""
         kind = value.kind if isinstance(value, Register) else Kind(pointer.dtype, lanes)
         if kind.dtype != pointer.dtype:
@@ -222,7 +229,9 @@ class KernelBuilder:
         """x in lanes where the condition holds, else y; `kind` is needed where both are numbers."""
         if not isinstance(condition, Register):
             return x if condition else y
-        values = self._common((x, y)) if isinstance(x, Register) or isinstance(y, Register) else kind
+        values = (
+            self._common((x, y)) if isinstance(x, Register) or isinstance(y, Register) else kind
+        )
         if values is None:
             raise InternalError("a select between two numbers needs a kind")
         lanes = max(condition.kind.lanes, values.lanes)
@@ -309,7 +318,9 @@ class KernelBuilder:
     def _fresh(self, name: str) -> str:
         count = self._counts.get(name, 0)
         self._counts[name] = count + 1
-        return name if count == 0 and name not in ("v", "s", "t", "b", "n", "m") else f"{name}{count}"
+        return (
+            name if count == 0 and name not in ("v", "s", "t", "b", "n", "m") else f"{name}{count}"
+        )
 
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
@@ -323,7 +334,9 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def _is_index(x: Operand, y: Operand) -> bool:
-    return all(isinstance(o, int) if not isinstance(o, Register) else o.kind == INDEX for o in (x, y))
+    return all(
+        isinstance(o, int) if not isinstance(o, Register) else o.kind == INDEX for o in (x, y)
+    )
 
 
 def _values(returned: Any) -> tuple[Any, ...]:

@@ -85,7 +85,9 @@ class Emitter:
 
     def _address(self, pointer_name: str, dtype: str, index: Operand) -> str:
         place = self.operand(index, INDEX)
-        return self.assign(f"getelementptr inbounds {memory_type(dtype)}, ptr %{pointer_name}, i64 {place}")
+        return self.assign(
+            f"getelementptr inbounds {memory_type(dtype)}, ptr %{pointer_name}, i64 {place}"
+        )
 
     def _load(self, load: Load) -> None:
         kind, dtype = load.result.kind, load.pointer.dtype
@@ -116,11 +118,20 @@ class Emitter:
 
     def _masked(self, what: str, kind: Kind, address: str, mask: Mask, value: str = "") -> str:
         type_, mask_type = llvm_type(kind), f"<{kind.lanes} x i1>"
-        mask_text = self.operand(mask, Kind("bool", kind.lanes)) if isinstance(mask, Register) else _mask_text(mask)
+        mask_text = (
+            self.operand(mask, Kind("bool", kind.lanes))
+            if isinstance(mask, Register)
+            else _mask_text(mask)
+        )
         alignment = ("i32", str(BYTES[kind.dtype]))
         suffix = f"v{kind.lanes}{_mangled(kind.dtype)}.p0"
         if what == "load":
-            arguments = [("ptr", address), alignment, (mask_type, mask_text), (type_, "zeroinitializer")]
+            arguments = [
+                ("ptr", address),
+                alignment,
+                (mask_type, mask_text),
+                (type_, "zeroinitializer"),
+            ]
             return self.call(f"llvm.masked.load.{suffix}", type_, arguments)
         arguments = [(type_, value), ("ptr", address), alignment, (mask_type, mask_text)]
         return self.call(f"llvm.masked.store.{suffix}", "void", arguments)
@@ -147,17 +158,26 @@ class Emitter:
         again = self.assign(f"icmp slt i64 {following_index}, {stop}")
         self.line(f"br i1 {again}, label %{name}.body, label %{name}.end")
         heads = [f"  {index} = phi i64 [ {start}, %{before} ], [ {following_index}, %{latch} ]"]
-        for register, initial, following in zip(loop.carried, loop.initial, loop.following, strict=True):
-            first, later = self.operand(initial, register.kind), self.operand(following, register.kind)
+        for register, initial, following in zip(
+            loop.carried, loop.initial, loop.following, strict=True
+        ):
+            first, later = (
+                self.operand(initial, register.kind),
+                self.operand(following, register.kind),
+            )
             heads.append(
                 f"  %{register.name} = phi {llvm_type(register.kind)} [ {first}, %{before} ], [ {later}, %{latch} ]"
             )
         self.lines[phis:phis] = heads
         self._start(f"{name}.end")
-        for result, initial, following in zip(loop.results, loop.initial, loop.following, strict=True):
+        for result, initial, following in zip(
+            loop.results, loop.initial, loop.following, strict=True
+        ):
             later = self.operand(following, result.kind)
             skipped = "" if runs else f", [ {self.operand(initial, result.kind)}, %{before} ]"
-            self.line(f"%{result.name} = phi {llvm_type(result.kind)} [ {later}, %{latch} ]{skipped}")
+            self.line(
+                f"%{result.name} = phi {llvm_type(result.kind)} [ {later}, %{latch} ]{skipped}"
+            )
 
     def _if(self, statement: If) -> None:
         self._number += 1

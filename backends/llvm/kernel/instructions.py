@@ -91,7 +91,9 @@ def _intrinsic(emit: Emitter, compute: Compute) -> str:
     name = _choose(INTRINSICS[compute.operation], compute.kind, compute.operation)
     type_ = llvm_type(compute.kind)
     arguments = [(type_, emit.operand(operand, compute.kind)) for operand in compute.operands]
-    return emit.call(f"llvm.{name}.{_suffix(compute.kind)}", type_, arguments)
+    call = emit.call(f"llvm.{name}.{_suffix(compute.kind)}", type_, arguments)
+    # which zero is the larger one does not matter, and asking for it costs several instructions
+    return call.replace("call ", "call nsz ", 1) if name in ("minimum", "maximum") else call
 
 
 def _comparison(emit: Emitter, compute: Compute) -> str:
@@ -106,12 +108,16 @@ def _reduction(emit: Emitter, compute: Compute) -> str:
     kind = compute.kind
     name = _choose(REDUCTIONS[compute.operation], kind, compute.operation)
     value = emit.operand(compute.operands[0], kind)
-    flags = "reassoc " if name in ("fadd", "fmul") else ""
+    flags = {"fadd": "reassoc ", "fmul": "reassoc ", "fminimum": "nsz ", "fmaximum": "nsz "}.get(
+        name, ""
+    )
     arguments = [(llvm_type(kind), value)]
-    if flags:
+    if name in ("fadd", "fmul"):
         start = "0x8000000000000000" if name == "fadd" else "1.0"
         arguments.insert(0, (llvm_type(kind.with_lanes(1)), start))
-    call = emit.call(f"llvm.vector.reduce.{name}.{_suffix(kind)}", llvm_type(kind.with_lanes(1)), arguments)
+    call = emit.call(
+        f"llvm.vector.reduce.{name}.{_suffix(kind)}", llvm_type(kind.with_lanes(1)), arguments
+    )
     return call.replace("call ", f"call {flags}", 1)
 
 
@@ -134,13 +140,17 @@ def _convert(emit: Emitter, compute: Compute) -> str:
         return f"{comparison} {llvm_type(source)} {value}, {constant(0, source)}"
     if source.is_float and target.is_float:
         if BYTES[source.dtype] == BYTES[target.dtype]:
-            middle = emit.assign(f"fpext {llvm_type(source)} {value} to {llvm_type(Kind('f32', source.lanes))}")
+            middle = emit.assign(
+                f"fpext {llvm_type(source)} {value} to {llvm_type(Kind('f32', source.lanes))}"
+            )
             return f"fptrunc {llvm_type(Kind('f32', source.lanes))} {middle} to {llvm_type(target)}"
         return f"{'fpext' if BYTES[source.dtype] < BYTES[target.dtype] else 'fptrunc'} {types}"
     if source.is_float:
         name = "fptoui" if target.is_unsigned else "fptosi"
         suffix = f"{_suffix(target)}.{_suffix(source)}"
-        return emit.call(f"llvm.{name}.sat.{suffix}", llvm_type(target), [(llvm_type(source), value)])
+        return emit.call(
+            f"llvm.{name}.sat.{suffix}", llvm_type(target), [(llvm_type(source), value)]
+        )
     if target.is_float:
         return f"{'uitofp' if source.is_unsigned else 'sitofp'} {types}"
     if source.dtype != "bool" and BYTES[source.dtype] >= BYTES[target.dtype]:
@@ -161,7 +171,9 @@ def _negate(emit: Emitter, compute: Compute) -> str:
 def _broadcast(emit: Emitter, compute: Compute) -> str:
     scalar, kind = compute.kind, compute.result.kind
     value = emit.operand(compute.operands[0], scalar)
-    first = emit.assign(f"insertelement {llvm_type(kind)} poison, {llvm_type(scalar)} {value}, i64 0")
+    first = emit.assign(
+        f"insertelement {llvm_type(kind)} poison, {llvm_type(scalar)} {value}, i64 0"
+    )
     return f"shufflevector {llvm_type(kind)} {first}, {llvm_type(kind)} poison, <{kind.lanes} x i32> zeroinitializer"
 
 
@@ -173,7 +185,9 @@ def _number(emit: Emitter, compute: Compute) -> str:
 
 def _extract(emit: Emitter, compute: Compute) -> str:
     vector, lane = compute.operands
-    return f"extractelement {llvm_type(compute.kind)} {emit.operand(vector, compute.kind)}, i64 {lane}"
+    return (
+        f"extractelement {llvm_type(compute.kind)} {emit.operand(vector, compute.kind)}, i64 {lane}"
+    )
 
 
 def _insert(emit: Emitter, compute: Compute) -> str:
@@ -207,7 +221,9 @@ def _tail_mask(emit: Emitter, compute: Compute) -> str:
     type_ = llvm_type(Kind("i64", lanes))
     remaining = emit.operand(compute.operands[0], INDEX)
     first = emit.assign(f"insertelement {type_} poison, i64 {remaining}, i64 0")
-    spread = emit.assign(f"shufflevector {type_} {first}, {type_} poison, <{lanes} x i32> zeroinitializer")
+    spread = emit.assign(
+        f"shufflevector {type_} {first}, {type_} poison, <{lanes} x i32> zeroinitializer"
+    )
     steps = ", ".join(f"i64 {lane}" for lane in range(lanes))
     return f"icmp slt {type_} <{steps}>, {spread}"
 

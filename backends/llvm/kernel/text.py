@@ -22,7 +22,9 @@ def print_kernel(kernel: Kernel) -> str:
     """The text of a kernel; two kernels with the same text but for the name do the same."""
     pointers = ", ".join(f"{p.name}: {p.role} {p.dtype}" for p in kernel.pointers)
     dims = f"; {', '.join(kernel.dims)}" if kernel.dims else ""
-    return "\n".join([f"kernel {kernel.name}({pointers}{dims}):", *_lines(kernel.body, "    ")]) + "\n"
+    return (
+        "\n".join([f"kernel {kernel.name}({pointers}{dims}):", *_lines(kernel.body, "    ")]) + "\n"
+    )
 
 
 def _lines(body: list[Statement], indent: str) -> Iterator[str]:
@@ -44,8 +46,12 @@ def _lines(body: list[Statement], indent: str) -> Iterator[str]:
 def _loop_lines(loop: Loop, indent: str) -> Iterator[str]:
     results = f"{', '.join(map(_target, loop.results))} = " if loop.results else ""
     parallel = "parallel " if loop.kind == "parallel" else ""
-    span = f"{_operand(loop.start)} to {_operand(loop.stop)}" + (f" by {loop.step}" if loop.step != 1 else "")
-    carried = ", ".join(f"{r.name}={_operand(o)}" for r, o in zip(loop.carried, loop.initial, strict=True))
+    span = f"{_operand(loop.start)} to {_operand(loop.stop)}" + (
+        f" by {loop.step}" if loop.step != 1 else ""
+    )
+    carried = ", ".join(
+        f"{r.name}={_operand(o)}" for r, o in zip(loop.carried, loop.initial, strict=True)
+    )
     yield f"{indent}{results}{parallel}for {loop.index.name} from {span}{f' carrying {carried}' if carried else ''}:"
     yield from _lines(loop.body, indent + "    ")
     if loop.following:
