@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from kerac.backends.llvm.jit import optimized, target_machine
 from kerac.backends.llvm.memory import ALIGNMENT
 from kerac.backends.llvm.module import Weights, build_module
 from kerac.backends.llvm.plan import Plan
 from kerac.backends.llvm.target import Target
+from kerac.backends.llvm.worker import emit_in_child
 from kerac.ir.errors import CompileError, UnsupportedError
 from kerac.runtime import ModelInfo
 
@@ -28,7 +28,7 @@ class LinkError(CompileError):
 
 
 def object_code(plan: Plan, target: Target, name: str) -> tuple[bytes, ModelInfo]:
-    """An object file whose functions begin with `name`, weights included, and what it says of itself."""
+    """An object file whose functions begin with `name`, weights inside, and its description."""
     with tempfile.TemporaryDirectory(prefix="kerac-") as folder:
         path = Path(folder) / "weights"
         module = build_module(plan, target, name, assembly=_weights_assembly(name, path))
@@ -37,8 +37,7 @@ def object_code(plan: Plan, target: Target, name: str) -> tuple[bytes, ModelInfo
                 f"{name}: its weights have {module.weights.size:,} bytes, but a library holds {LARGEST_WEIGHTS:,}"
             )
         write_weights(module.weights, path)
-        machine = target_machine(target, relocation="pic", code_model="default")
-        return machine.emit_object(optimized(module.text, machine)), module.information
+        return emit_in_child(module.text, target, Path(folder)), module.information
 
 
 def write_weights(weights: Weights, path: Path) -> None:

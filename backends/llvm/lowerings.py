@@ -7,7 +7,7 @@ import pkgutil
 
 import kerac.backends.llvm as package
 
-INFRASTRUCTURE = {"ahead_of_time", "kernel", "lowerings", "module"}
+INFRASTRUCTURE = {"ahead_of_time", "kernel", "lowerings", "module", "worker"}
 
 
 def register_all() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +16,9 @@ import kerac.runtime
 from kerac.backends.llvm.ahead_of_time import find_compiler
 from kerac.backends.llvm.lowering import lower_graph
 from kerac.backends.llvm.target import find_target
+from kerac.backends.llvm.worker import emit_in_child
 from kerac.compile import save_library
-from kerac.ir import CompileError, Graph, evaluate_graph, parse
+from kerac.ir import CompileError, Graph, InternalError, evaluate_graph, parse
 from tests.compare import assert_close
 from tests.llvm.native import random_inputs
 
@@ -40,7 +42,9 @@ def make_graph() -> Graph:
     """A small network with random weights."""
     generator = np.random.default_rng(0)
     weights = {"k": (3, 3, 3, 20), "w": (20, 10)}
-    return parse(TEXT, arrays={n: generator.normal(size=s).astype(np.float32) for n, s in weights.items()})
+    return parse(
+        TEXT, arrays={n: generator.normal(size=s).astype(np.float32) for n, s in weights.items()}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -83,12 +87,16 @@ def test_exports_and_imports(library: Path) -> None:
 
 @needs("readelf")
 def test_needs_nothing_but_the_c_library(library: Path) -> None:
-    dynamic = subprocess.run(["readelf", "-d", library], capture_output=True, text=True, check=True).stdout
+    dynamic = subprocess.run(
+        ["readelf", "-d", library], capture_output=True, text=True, check=True
+    ).stdout
     needed = [line.split("[")[1].rstrip("]") for line in dynamic.splitlines() if "(NEEDED)" in line]
     assert set(needed) <= {"libc.so.6", "libm.so.6"}
     assert "(SONAME)" in dynamic
     assert "TEXTREL" not in dynamic
-    segments = subprocess.run(["readelf", "-lW", library], capture_output=True, text=True, check=True).stdout
+    segments = subprocess.run(
+        ["readelf", "-lW", library], capture_output=True, text=True, check=True
+    ).stdout
     stack = [line for line in segments.splitlines() if "GNU_STACK" in line]
     assert len(stack) == 1
     assert " RWE " not in stack[0]
@@ -114,7 +122,11 @@ def test_bad_arguments_are_refused_with_a_code(library: Path) -> None:
     assert run(inputs_table, outputs_table, 1, None) == 1
     assert run((ctypes.c_void_p * 1)(None), outputs_table, 1, aligned) == 1
     assert run(inputs_table, (ctypes.c_void_p * 2)(outputs[0].ctypes.data, None), 1, aligned) == 1
-    assert run(inputs_table, outputs_table, 0, aligned) == run(inputs_table, outputs_table, -3, aligned) == 2
+    assert (
+        run(inputs_table, outputs_table, 0, aligned)
+        == run(inputs_table, outputs_table, -3, aligned)
+        == 2
+    )
     assert run(inputs_table, outputs_table, 1, aligned + 4) == 3
 
 
@@ -164,10 +176,14 @@ def test_links_without_a_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     target, graph = find_target(), make_graph()
     save_library(lower_graph(graph, target), target, tmp_path / "net.so")
     arrays = random_inputs(graph, {"N": 1})
-    assert_close(kerac.runtime.load(tmp_path / "net.so")(*arrays)[0], evaluate_graph(graph, arrays)[0])
+    assert_close(
+        kerac.runtime.load(tmp_path / "net.so")(*arrays)[0], evaluate_graph(graph, arrays)[0]
+    )
 
 
-def test_a_failing_linker_is_one_clear_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_linker_is_one_clear_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CC", "false")
     target = find_target()
     with pytest.raises(CompileError, match="link: false failed with status 1"):
@@ -177,5 +193,11 @@ def test_a_failing_linker_is_one_clear_message(tmp_path: Path, monkeypatch: pyte
 
 def test_other_endings_are_refused(tmp_path: Path) -> None:
     target = find_target()
-    with pytest.raises(CompileError, match="a library ends in .so, .o, .a, but this ends in .dll"):
+    with pytest.raises(CompileError, match=r"a library ends in \.so, \.o, \.a, but this ends in \.dll"):
         save_library(lower_graph(make_graph(), target), target, tmp_path / "net.dll")
+
+
+def test_an_abort_of_llvm_is_an_error_message(tmp_path: Path) -> None:
+    target = dataclasses.replace(find_target(), triple="no-such-machine")
+    with pytest.raises(InternalError, match="LLVM made no code for host"):
+        emit_in_child("define void @f() { ret void }", target, tmp_path)
