@@ -196,7 +196,7 @@ def _member(
         )
     if info.file_size > limit:
         raise _too_large(label, name, info.file_size, limit)
-    if not limits.allows_growth(info.compress_size, info.file_size):
+    if info.file_size > limits.most_from(info.compress_size):
         raise FormatError(
             f"{label}: {name} grows from {readable_size(info.compress_size)} "
             f"to {readable_size(info.file_size)}, "

@@ -34,13 +34,11 @@ def atomic_output(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 @contextlib.contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield the path of an empty file, for programs that write it themselves, as a linker does."""
-    # A link keeps pointing where it points: what it names is replaced.
-    target = Path(os.path.realpath(path))
-    _check_target(path, target)
-    is_device = target.exists() and not target.is_file()
-    folder = Path(tempfile.gettempdir()) if is_device else target.parent
-    temporary = folder / f".{secrets.token_hex(8)}.partial"
     try:
+        target = _target(path)
+        is_device = target.exists() and not target.is_file()
+        folder = Path(tempfile.gettempdir()) if is_device else target.parent
+        temporary = folder / f".{secrets.token_hex(8)}.partial"
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     except OSError as error:
         raise _failure(path, error) from None
@@ -56,15 +54,22 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
             temporary.unlink()
 
 
-def _check_target(path: str | os.PathLike[str], target: Path) -> None:
+def _target(path: str | os.PathLike[str]) -> Path:
+    """Return what `path` names. A link keeps pointing where it points: its target is replaced."""
+    name = os.fspath(path)
+    if "\0" in name:
+        raise CompileError(f"{name!r}: cannot be written, because it holds a zero byte")
+    target = Path(os.path.realpath(name))
     if target.is_dir():
-        fact, remedy = "because it is a folder", "Name a file in it."
-    elif not target.parent.is_dir():
-        fact = f"because there is no folder {target.parent}"
-        remedy = "Create the folder, or name another one."
-    else:
-        return
-    raise CompileError(f"{os.fspath(path)}: cannot be written, {fact}", remedy=remedy)
+        raise CompileError(
+            f"{name}: cannot be written, because it is a folder", remedy="Name a file in it."
+        )
+    if not target.parent.is_dir():
+        raise CompileError(
+            f"{name}: cannot be written, because there is no folder {target.parent}",
+            remedy="Create the folder, or name another one.",
+        )
+    return target
 
 
 def _copy_to_device(temporary: Path, target: Path) -> None:

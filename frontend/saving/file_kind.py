@@ -97,6 +97,8 @@ def file_kind(source: FileSource, limits: Limits = DEFAULT_LIMITS) -> FileKind:
     name = source_name(source)
     if isinstance(source, bytes):
         head = source[:HEAD]
+    elif "\0" in name:
+        raise FormatError(f"{name!r}: a file name cannot hold a zero byte")
     elif os.path.isdir(source):
         return _folder_kind(Path(source))
     else:

@@ -186,11 +186,12 @@ class _Walk:
 
     def count_bytes(self, nbytes: int) -> None:
         self.array_bytes += nbytes
-        size, limits = self.array_bytes, self.limits
-        if size > limits.weights_bytes or not limits.allows_growth(self.storage.size, size):
+        limit = min(self.limits.weights_bytes, self.limits.most_from(self.storage.size))
+        if self.array_bytes > limit:
             raise FormatError(
-                f"it and the arrays before it need {readable_size(size)}, "
-                f"but a file of {readable_size(self.storage.size)} may need less",
+                f"it and the arrays before it need {readable_size(self.array_bytes)}, "
+                f"but the limit is {readable_size(limit)}",
+                details=(f"the file has {readable_size(self.storage.size)}",),
                 remedy="Pass higher Limits if the file is to be trusted.",
             )
 

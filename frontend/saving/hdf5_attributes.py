@@ -30,19 +30,25 @@ def read_attributes(header: Header, text_limit: int) -> tuple[dict[str, Attribut
     values: dict[str, AttributeValue] = {}
     texts = 0
     for body in header.attribute_messages():
-        name, element, shape, data = _read_message(body)
+        name, element, space, data = _split(body)
         if name in values:
             raise FormatError(f"the attribute {name!r} is there twice")
         try:
-            value, size = _value(header.objects, element, shape, data, text_limit - texts)
+            values[name], size = _value(
+                header.objects,
+                read_datatype(element),
+                read_dataspace(space),
+                data,
+                text_limit - texts,
+            )
         except FormatError as error:
             raise error.with_details(thing=f"attribute {name!r}") from None
-        values[name] = value
         texts += size
     return values, texts
 
 
-def _read_message(body: bytes) -> tuple[str, ElementType, tuple[int, ...] | None, bytes]:
+def _split(body: bytes) -> tuple[str, bytes, bytes, bytes]:
+    """Return name, datatype, dataspace and data of an attribute."""
     version, flags, name_size, type_size, space_size = unpack("BBHHH", body)
     if version not in (1, 2, 3) or (version > 1 and flags):
         raise FormatError(f"an attribute of version {version} with flags {flags:#x} cannot be read")
@@ -52,10 +58,10 @@ def _read_message(body: bytes) -> tuple[str, ElementType, tuple[int, ...] | None
         parts.append(body[offset : offset + size])
         # Version 1 pads each part to 8 bytes.
         offset += -(-size // 8) * 8 if version == 1 else size
-    name, element, space = parts
     if offset > len(body):
         raise FormatError("an attribute ends too early")
-    return _decode(name.rstrip(b"\0")), read_datatype(element), read_dataspace(space), body[offset:]
+    name, element, space = parts
+    return _decode(name.rstrip(b"\0")), element, space, body[offset:]
 
 
 def _value(

@@ -129,7 +129,7 @@ def read_datatype(body: bytes) -> ElementType:
     """Return the type of one element."""
     class_and_version, flags, more_flags, _, size = unpack("BBBBI", body)
     kind, version = class_and_version & 15, class_and_version >> 4
-    if version not in (1, 2, 3):
+    if version not in (1, 2, 3, 4, 5):
         raise FormatError(f"datatype version {version} is not known")
     match kind:
         case 0:
@@ -184,7 +184,7 @@ def _read_boolean(body: bytes, size: int, members: int, version: int) -> NumberT
             raise FormatError("an enumeration ends too early")
         names.append(body[offset:end])
         length = end - offset + 1
-        offset += length if version == 3 else -(-length // 8) * 8
+        offset += length if version >= 3 else -(-length // 8) * 8
     if (
         base.size != 1
         or size != 1

@@ -56,6 +56,12 @@ class ObjectFile:
         if self.file.read(len(FORMAT_SIGNATURE)) != FORMAT_SIGNATURE:
             raise FormatError("it does not begin as an HDF5 file does")
         superblock = SuperBlock(self.file, 0)
+        end = superblock._contents["end_of_file_address"]
+        if end > self.file.size:
+            raise FormatError(
+                f"the file should have {end} bytes, but has {self.file.size}",
+                remedy="It is truncated: copy or save it again.",
+            )
         if superblock._contents["base_address"]:
             raise FormatError(
                 "its addresses do not count from its first byte, and such files are not read"

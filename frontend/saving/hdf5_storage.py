@@ -89,14 +89,16 @@ def array_storage(
         case Compact(data):
             contents, stored = data, len(data)
         case Contiguous(address, length):
-            contents, stored = _place_in_file(storage, address, nbytes if length is None else length)
+            contents, stored = _place_in_file(
+                storage, address, nbytes if length is None else length
+            )
         case Chunked(address, chunk_shape, element_size):
             _check_chunk_shape(shape, chunk_shape, element_size, dtype)
             contents = _chunks(objects, address, shape, chunk_shape) if nbytes else ()
             stored = _check_chunks(contents, chunk_shape, dtype, storage, limits)
     if not isinstance(contents, tuple) and stored < nbytes:
         raise FormatError(f"shape {shape} needs {nbytes} bytes, but {stored} are stored")
-    if not limits.allows_growth(stored, nbytes):
+    if nbytes > limits.most_from(stored):
         raise FormatError(
             f"shape {shape} needs {readable_size(nbytes)}, "
             f"but only {readable_size(stored)} are stored",
@@ -170,7 +172,7 @@ def _check_chunks(
     for chunk in chunks:
         if chunk.address + chunk.size > storage.size:
             raise FormatError(f"the chunk at {chunk.start} ends after the end of the file")
-        if not limits.allows_growth(chunk.size, nbytes):
+        if nbytes > limits.most_from(chunk.size):
             raise FormatError(
                 f"a chunk of shape {chunk_shape} needs {readable_size(nbytes)}, "
                 f"but only {readable_size(chunk.size)} are stored"

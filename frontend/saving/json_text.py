@@ -20,7 +20,7 @@ def parse_json(text: bytes | str, label: str, limits: Limits = DEFAULT_LIMITS) -
         raise FormatError(f"{label}: has {size} of JSON, but the limit is {limit}")
     if isinstance(text, bytes):
         try:
-            text = text.decode()
+            text = text.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise FormatError(f"{label}: is not text in UTF-8 (byte {error.start})") from None
     # Each of these begins at most one more value: a cheap bound before anything is built.

@@ -40,9 +40,9 @@ class Limits:
     hdf5_text_bytes: int = 48 * MEBI
     """All texts among the attributes of an HDF5 file together, the model's JSON included."""
 
-    def allows_growth(self, stored: int, expanded: int) -> bool:
-        """Whether `stored` bytes may become `expanded` bytes."""
-        return expanded <= max(self.expansion_floor, self.expansion * stored)
+    def most_from(self, stored: int) -> int:
+        """Return how many bytes `stored` bytes may become."""
+        return max(self.expansion_floor, self.expansion * stored)
 
 
 DEFAULT_LIMITS = Limits()

@@ -100,6 +100,7 @@ class BoundedFile:
 
     def __init__(self, storage: Storage, budget: int) -> None:
         self._storage = storage
+        self.size = storage.size
         self._position = 0
         self._bytes = budget
         # Structures are rarely smaller than 8 bytes, and a sound reader takes each of them once or
