@@ -136,6 +136,18 @@ def evaluate_members(
     return result if result.kind.lanes == lanes else k.broadcast(result, lanes)
 
 
+def epilogue_shapes(group: Group) -> list[Shape]:
+    """Shapes of what the elementwise members after the anchor read from memory."""
+    members = set(group.members)
+    return [
+        operand.shape
+        for member in group.members
+        if member is not group.anchor
+        for operand in member.operands
+        if operand not in members
+    ]
+
+
 def apply_elementwise(k: GroupKernel, op: Any, operands: list[Register]) -> Register:
     """One elementwise op on registers."""
     match op:

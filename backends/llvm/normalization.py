@@ -1,0 +1,130 @@
+"""Normalization: by statistics of each sample (layer norm), or by given ones (batch norm that was not folded)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kerac.backends.llvm.elementwise import for_each_element
+from kerac.backends.llvm.grouping import Group
+from kerac.backends.llvm.kernel import Index, Mask, Register
+from kerac.backends.llvm.lines import Line, Nest, for_each_line
+from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
+from kerac.backends.llvm.plan import Buffer
+from kerac.backends.llvm.pointwise import (
+    Position,
+    epilogue_shapes,
+    for_each_vector,
+    load_at,
+    offset,
+)
+from kerac.backends.llvm.reduction import computing_dtype
+from kerac.ir.graph import Value
+from kerac.ir.ops.constant import Constant, Parameter
+from kerac.ir.ops.normalization import BatchNorm, LayerNorm
+from kerac.ir.types import TensorType, numpy_dtype
+
+
+@lowers(LayerNorm)
+def lower_layer_norm(lowering: Lowering, group: Group) -> None:
+    """y[i] = (x[i] - mean) / sqrt(mean of (x - mean)^2 + epsilon) * gamma[i] + beta[i]"""
+    anchor = group.anchor
+    assert anchor is not None
+    op = anchor.op
+    assert isinstance(op, LayerNorm)
+    x, gamma, beta = (*anchor.inputs, None, None)[:3]
+    assert x is not None
+    k = lowering.kernel(group)
+    dtype = computing_dtype(x.dtype)
+    # gamma and beta have the axes that are reduced, so runs of axes never mix both kinds
+    parameters = tuple(dim if axis in op.axes else 1 for axis, dim in enumerate(x.shape))
+    nest = Nest.of(x.shape, op.axes, [parameters, *epilogue_shapes(group)])
+
+    def normalize(line: Line) -> None:
+        count = k.dim(nest.count)
+        number = k.convert(count, dtype) if isinstance(count, Register) else float(count)
+        mean = line.sum(lambda value: value) / number
+        variance = line.sum(lambda value: (value - mean) * (value - mean)) / number
+        scale = 1.0 / k.mathematics.sqrt(variance + op.epsilon)
+
+        def finish(value: Register, position: Position, mask: Mask) -> None:
+            def parameter(given: Value) -> Register:
+                loaded = load_at(k, given, position, x.shape, value.kind.lanes, mask, parameters)
+                return k.convert(loaded, dtype)
+
+            result = (value - mean) * scale
+            if gamma is not None and beta is not None:
+                result = k.fma(result, parameter(gamma), parameter(beta))
+            elif gamma is not None:
+                result = result * parameter(gamma)
+            elif beta is not None:
+                result = result + parameter(beta)
+            k.finish(k.convert(result, anchor.dtype), position, mask)
+
+        line.each(finish)
+
+    for_each_line(k, nest, k.read(x), dtype, normalize)
+    lowering.launch(k)
+
+
+@lowers(BatchNorm)
+def lower_batch_norm(lowering: Lowering, group: Group) -> None:
+    """y[i, c] = (x[i, c] - mean[c]) * scale[c] + beta[c], scale = gamma / sqrt(variance + epsilon)"""
+    anchor = group.anchor
+    assert anchor is not None
+    op = anchor.op
+    assert isinstance(op, BatchNorm)
+    x, mean, variance, gamma, beta = (*anchor.inputs, None, None)[:5]
+    assert x is not None
+    assert mean is not None
+    assert variance is not None
+    scale = scales(lowering, group, op, variance, gamma)
+    k = lowering.kernel(group)
+    dtype = computing_dtype(x.dtype)
+    channels = tuple(dim if axis == op.axis else 1 for axis, dim in enumerate(x.shape))
+
+    def element(position: Position, lanes: int, mask: Mask) -> None:
+        def statistic(given: Value) -> Register:
+            return k.convert(load_at(k, given, position, x.shape, lanes, mask, channels), dtype)
+
+        place = offset(k, position, channels, x.shape)
+        along = any(part.first <= op.axis < part.last for part in position.parts[-1:])
+        factor = k.load(k.read(scale), place, *((lanes, mask) if along else ()))
+        element = load_at(k, x, position, x.shape, lanes, mask)
+        result = (k.convert(element, dtype) - statistic(mean)) * factor
+        if beta is not None:
+            result = result + statistic(beta)
+        k.finish(k.convert(result, anchor.dtype), position, mask)
+
+    for_each_element(k, x.shape, [channels, *epilogue_shapes(group)], element)
+    lowering.launch(k)
+
+
+def scales(
+    lowering: Lowering, group: Group, op: BatchNorm, variance: Value, gamma: Value | None
+) -> Buffer:
+    """gamma / sqrt(variance + epsilon): now, where both are known, else by a kernel."""
+    dtype = computing_dtype(variance.dtype)
+    given = _known(variance), None if gamma is None else _known(gamma)
+    if given[0] is not None and (gamma is None or given[1] is not None):
+        array = 1 / np.sqrt(given[0].astype(np.float64) + op.epsilon)
+        if given[1] is not None:
+            array = array * given[1].astype(np.float64)
+        return lowering.constant(array.astype(numpy_dtype(dtype)), "scale")
+    scale = lowering.scratch(TensorType(dtype, variance.shape), "scale")
+    k = lowering.kernel(group, "scale")
+
+    def vector(c: Index, lanes: int, mask: Mask) -> None:
+        root = k.mathematics.sqrt(k.convert(k.load(k.read(variance), c, lanes, mask), dtype) + op.epsilon)
+        numerator = 1.0 if gamma is None else k.convert(k.load(k.read(gamma), c, lanes, mask), dtype)
+        k.store(k.write(scale), c, numerator / root, mask)
+
+    for_each_vector(k, "c", variance.shape[0], vector)
+    lowering.launch(k)
+    return scale
+
+
+def _known(value: Value) -> np.ndarray | None:
+    """The array a value holds, where that is known now."""
+    if isinstance(value.op, Constant | Parameter) and value.op.data.is_known:
+        return value.op.data.array
+    return None
