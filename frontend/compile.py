@@ -65,13 +65,12 @@ def compile_library(
 
 def export_onnx(model: Any, path: str | os.PathLike[str], opset: int | None = None) -> None:
     """Write a model, a graph or a model file as an ONNX file, which is checked first."""
-    from kerac.backends.onnx import export_graph
+    from kerac.backends.onnx import export_graph, write_model
     from kerac.saving.atomic import atomic_output
 
     keywords = {} if opset is None else {"opset": opset}
     exported = export_graph(graph_of(model), **keywords)
-    with atomic_output(path) as file:
-        file.write(exported.SerializeToString())
+    write_model(exported, path, atomic_output)
 
 
 def lower(
