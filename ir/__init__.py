@@ -1,4 +1,4 @@
-"""The graph IR: immutable typed values, the ops with their reference meaning, text, verifier, interpreter."""
+"""The graph IR: immutable typed values, the ops and what they mean, text, verifier, interpreter."""
 
 from kerac.ir import ops
 from kerac.ir.data import Data

@@ -15,18 +15,20 @@ INLINE_LIMIT = 8  # elements
 
 
 class Data:
-    """An array that nobody writes to, or only its type and digest where text was read without the array."""
+    """An array that nobody writes to, or only its type and digest where text came without it."""
 
     def __init__(
         self, array: Any, *, type: TensorType | None = None, digest: str | None = None
     ) -> None:
         """Take `array` without a copy; the caller must not write to it any more."""
-        if array is None and type is None:
-            raise FormatError("a constant without an array needs a declared type")
-        self._array = None if array is None else np.asarray(array).view()
-        if self._array is not None:
+        self._array: np.ndarray | None = None
+        if array is not None:
+            self._array = np.asarray(array).view()
             self._array.flags.writeable = False
-        self.type: TensorType = type_of(self._array) if self._array is not None else type  # type: ignore[assignment]
+            type = type_of(self._array)
+        if type is None:
+            raise FormatError("a constant without an array needs a declared type")
+        self.type = type
         self._digest = digest
 
     @property
@@ -88,7 +90,8 @@ class Data:
         return self.text()
 
 
-def _list_text(array: np.ndarray) -> str:
+def _list_text(array: Any) -> str:
+    """The text of an array, or of one of the NumPy scalars that it holds."""
     if array.ndim:
         return f"[{', '.join(map(_list_text, array))}]"
     if array.dtype.kind in "biu":
@@ -98,7 +101,7 @@ def _list_text(array: np.ndarray) -> str:
     return text or (repr(float(array)) if array.dtype == np.float64 else _short_float(array))
 
 
-def _short_float(array: np.ndarray) -> str:
+def _short_float(array: Any) -> str:
     if not np.isfinite(array.astype(np.float64)):
         return repr(float(array))
     return (

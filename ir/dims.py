@@ -35,7 +35,10 @@ Monomial = tuple[Atom, ...]
 
 @dataclass(frozen=True)
 class Dim:
-    """A polynomial over the integers in the atoms of a shape; canonical, so equal means equal for all values."""
+    """A polynomial over the integers in the atoms of a shape.
+
+    It is canonical: two that are equal are equal for all values of their symbols, and the reverse.
+    """
 
     terms: tuple[tuple[Monomial, int], ...]
 
@@ -193,7 +196,7 @@ def _floor_atom(numerator: Dim, denominator: int) -> FloorDivision:
 
 
 def _divide_exactly(dividend: Dim, divisor: Dim) -> DimLike:
-    """Divide by a monomial where every term contains it, as a reshape from [N, T, 8] to [N, -1] needs."""
+    """Divide by a monomial that is in every term; a reshape from [N, T, 8] to [N, -1] needs it."""
     (monomial, coefficient), *others = divisor.terms
     quotient = []
     for term, c in dividend.terms:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class CompileError(ValueError):
-    """A mistake in a model, a file or a call. The first line states the fact; notes say where and what to do."""
+    """A mistake in a model, a file or a call: the fact first, then where, then what to do."""
 
     def __init__(
         self, fact: str, *, details: tuple[str, ...] = (), remedy: str | None = None
@@ -32,7 +32,7 @@ class ShapeError(CompileError):
 
 
 class UnsupportedError(CompileError):
-    """Something is well-formed, but this operation, layer or backend cannot do it. All of a kind are listed at once."""
+    """An operation, layer or backend cannot do what is asked; all of a kind are listed at once."""
 
 
 class FormatError(CompileError):

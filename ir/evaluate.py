@@ -54,7 +54,8 @@ def _check(value: Value, result: Any, bound: dict[str, DimLike]) -> None:
     got: Type = tuple(map(type_of, result)) if isinstance(result, tuple) else type_of(result)
     if got != expected:
         raise InternalError(
-            f"{value.op.text_name} ({value.name}) infers {type_text(expected)}, but evaluates to {type_text(got)}"
+            f"{value.op.text_name} ({value.name}) infers {type_text(expected)}, "
+            f"but evaluates to {type_text(got)}"
         )
 
 

@@ -7,7 +7,7 @@
     dim     = int | Dim                 see `kerac.ir.dims`
     origin  = layer paths, pass names
 
-A pass maps a graph to a graph and never changes one. Values that no output reaches are not part of it.
+A pass maps a graph to a graph and never changes one. Values no output reaches are not part of it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a value came from: paths of layers such as `encoder/dense_1`, and names of the passes that made it."""
+    """Where a value came from: layers by path, as `encoder/dense_1`, and passes by name."""
 
     layers: tuple[str, ...] = ()
     passes: tuple[str, ...] = ()
@@ -69,7 +69,7 @@ def origin_scope(origin: Origin) -> Iterator[None]:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Value:
-    """The result of one op. Values are compared by identity; `merge_duplicates` unites equal ones."""
+    """The result of one op, compared by identity; `merge_duplicates` unites equal ones."""
 
     __match_args__ = ("op", "inputs")
 
@@ -147,7 +147,7 @@ class Graph:
 
     @cached_property
     def consumers(self) -> Mapping[Value, tuple[Value, ...]]:
-        """For each value the values that use it, once for each use; outputs of the graph are not counted."""
+        """For each value its users, once for each use; the graph's outputs are not counted."""
         found: dict[Value, list[Value]] = {value: [] for value in self.values}
         for value in self.values:
             for operand in value.operands:
@@ -182,7 +182,7 @@ class Graph:
         return Graph(self.name, self.inputs, tuple(outputs), self.output_names)
 
     def to_networkx(self) -> networkx.MultiDiGraph:
-        """The graph as networkx has it: nodes are values, edges run from operand to user with `position`."""
+        """The graph in networkx: values as nodes, edges from operand to user with `position`."""
         import networkx
 
         graph = networkx.MultiDiGraph(name=self.name)

@@ -1,7 +1,7 @@
-"""The functions that formulas of elementwise ops are written in, so that one formula serves every backend.
+"""The functions that formulas of elementwise ops are written in: one formula serves every backend.
 
-A formula takes `m`, one implementation of `Mathematics`, and operands that know + - * / and unary minus.
-Comparisons are functions of `m`; numbers may stand where an operand is expected, but not for every operand.
+A formula takes `m`, one implementation of `Mathematics`, and operands that know + - * / and unary
+minus. Comparisons are functions of `m`; numbers may stand for some operands, but not for all.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""What every op has: attributes as dataclass fields, `infer`, `evaluate` and, where it has a gradient, `vjp`.
+"""What every op has: attributes as dataclass fields, `infer`, `evaluate`, `vjp` for its gradient.
 
-`infer(self, x, kernel, bias=None)` names the operands: those with a default are optional and written by keyword in
-the text. Defining a subclass registers it under its text name (`MaxPool` -> `max_pool`); nothing else needs to be edited.
+`infer(self, x, kernel, bias=None)` names the operands: those with a default are optional and
+written by keyword in the text. Defining a subclass registers it under its text name (`MaxPool` ->
+`max_pool`); nothing else needs to be edited.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import ast
 import inspect
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
 from functools import cache
 from typing import Any, ClassVar
@@ -23,12 +24,13 @@ from kerac.ir.graph import Origin, Value, current_origin
 from kerac.ir.types import Type, type_text
 
 Array = np.ndarray
+Signature = tuple[tuple[str, ...], tuple[str, ...], str | None]
 REGISTRY: dict[str, type[Op]] = {}
 
 
 @dataclass(frozen=True)
 class ParseContext:
-    """What the text around an op says: the declared type of its result, and arrays by parameter name or digest."""
+    """What is known around an op: its declared type, and arrays by parameter name or digest."""
 
     declared: Type | None
     arrays: Mapping[str, Array]
@@ -55,15 +57,15 @@ class Op:
         REGISTRY[cls.text_name] = cls
 
     def infer(self, *types: Any, **_: Any) -> Type:
-        """The type of the result; raises ShapeError with one short fact when operands do not fit."""
+        """The type of the result; raises ShapeError with one short fact where operands misfit."""
         raise InternalError(f"{self.text_name} does not say how it infers types")
 
     def evaluate(self, *arrays: Any, **_: Any) -> Any:
-        """The reference meaning on NumPy arrays; a tuple of arrays where there are several results."""
+        """The reference meaning on NumPy arrays; several results are a tuple of arrays."""
         raise InternalError(f"{self.text_name} does not say what it computes")
 
     def attribute_texts(self) -> list[str]:
-        """The attributes as they stand in the text: by keyword, in field order, only where not default."""
+        """The attributes as in the text: by keyword, in field order, only where not default."""
         return [
             f"{attribute.name}={literal_text(getattr(self, attribute.name))}"
             for attribute in fields(self)
@@ -74,7 +76,7 @@ class Op:
     def from_text(
         cls, positional: list[Any], keywords: dict[str, Any], context: ParseContext
     ) -> Op:
-        """Make the op from the attributes that `attribute_texts` wrote, already read as Python values."""
+        """Make the op from what `attribute_texts` wrote, already read as Python values."""
         if positional:
             raise FormatError(
                 f"{cls.text_name} takes attributes by keyword, but got {positional[0]!r}"
@@ -82,9 +84,8 @@ class Op:
         known = [attribute.name for attribute in fields(cls)]
         for keyword in keywords:
             if keyword not in known:
-                raise FormatError(
-                    f"{cls.text_name} has no attribute {keyword!r}; it has {', '.join(known) or 'none'}"
-                )
+                has = ", ".join(known) or "none"
+                raise FormatError(f"{cls.text_name} has no attribute {keyword!r}; it has {has}")
         missing = [a.name for a in fields(cls) if a.default is MISSING and a.name not in keywords]
         if missing:
             raise FormatError(f"{cls.text_name} needs the attribute {missing[0]!r}")
@@ -198,11 +199,15 @@ def identifier(name: str) -> str:
     return f"{text}_" if keyword.iskeyword(text) else text
 
 
+def signature(op: type[Op]) -> Signature:
+    """Names of the required and the optional operands, and of the variadic one."""
+    return _signature_by(op.infer)
+
+
 @cache
-def signature(op: type[Op]) -> tuple[tuple[str, ...], tuple[str, ...], str | None]:
-    """Names of the required and the optional operands, and of the variadic one, from the parameters of `infer`."""
+def _signature_by(infer: Callable[..., Type]) -> Signature:
     required, optional, variadic = [], [], None
-    for parameter in list(inspect.signature(op.infer).parameters.values())[1:]:
+    for parameter in list(inspect.signature(infer).parameters.values())[1:]:
         if parameter.kind is parameter.VAR_POSITIONAL:
             variadic = parameter.name
         elif parameter.default is parameter.empty:

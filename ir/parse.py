@@ -20,7 +20,7 @@ from kerac.ir.types import TensorType, Type, parse_type, type_text
 
 
 def parse(text: str, arrays: Mapping[str, np.ndarray] | None = None) -> Graph:
-    """Read the last function in `text`; `arrays` gives parameters by path and large constants by digest."""
+    """Read the last function in `text`; `arrays`: parameters by path, large constants by digest."""
     return list(parse_functions(text, arrays).values())[-1]
 
 
@@ -198,8 +198,8 @@ def _number(node: ast.expr) -> float | bool | None:
         case ast.Constant(value=bool() | int() | float() as number):
             return number
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            number = _number(operand)
-            return None if number is None else -number
+            positive = _number(operand)
+            return None if positive is None else -positive
         case ast.Name(id="inf" | "nan" as special):
             return float(special)
     return None

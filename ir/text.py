@@ -1,10 +1,10 @@
 """Graphs as text: a typed subset of Python that prints and parses back to the same text.
 
-    program   = function+                                   the last one is the graph, earlier ones may be called
+    program   = function+               the last one is the graph, earlier ones may be called
     function  = "def" name "(" input ":" type, ... "):" line* return
     line      = name ":" type "=" call      # origin
     call      = op "(" operand, ..., operand_name=operand, ..., attribute=literal, ... ")"
-    operand   = name | number | call        a number takes the dtype of the first operand that is not bool
+    operand   = name | number | call    a number takes the dtype of the first operand but bool
     return    = "return" operand, ... | "return {" "output name": operand, ... "}"
 
 The reader is liberal (types and temporaries are optional), the writer canonical.
@@ -107,7 +107,10 @@ class _FunctionPrinter:
 
 
 def literal_dtype(operands: tuple[Value, ...]) -> str | None:
-    """The dtype that numbers among `operands` take: that of the first one that is neither a scalar constant nor bool."""
+    """The dtype that numbers among `operands` take.
+
+    It is that of the first operand that is neither a scalar constant nor bool.
+    """
     for operand in operands:
         if (
             isinstance(operand.op, Constant)

@@ -10,7 +10,7 @@ from math import prod
 import numpy as np
 
 from kerac.ir.dims import Dim, DimLike, parse_dim, substitute, symbols_of
-from kerac.ir.errors import FormatError, ShapeError
+from kerac.ir.errors import FormatError, InternalError, ShapeError
 
 # text name -> NumPy name; bf16 is ml_dtypes', which registers itself with NumPy when imported
 DTYPES = {
@@ -95,7 +95,8 @@ def numpy_dtype(name: str) -> np.dtype:
     if name == "bf16":
         import ml_dtypes
 
-        return np.dtype(ml_dtypes.bfloat16)
+        dtype: np.dtype = np.dtype(ml_dtypes.bfloat16)
+        return dtype
     return np.dtype(DTYPES[name])
 
 
@@ -139,6 +140,14 @@ def parse_type(node: ast.expr) -> Type:
 def same_dim(a: DimLike, b: DimLike) -> bool:
     """Whether two dimensions are equal whatever their symbols stand for."""
     return a == b
+
+
+def known_shape(shape: Shape) -> tuple[int, ...]:
+    """`shape` where numbers stand for all symbols, as they do once there are arrays."""
+    for dim in shape:
+        if isinstance(dim, Dim):
+            raise InternalError(f"an array of shape {shape} is asked for, but {dim} is not known")
+    return tuple(dim for dim in shape if isinstance(dim, int))
 
 
 def is_static(shape: Shape) -> bool:

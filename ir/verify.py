@@ -11,7 +11,7 @@ CONTEXT = 10  # lines of IR around the value
 
 
 def verify(graph: Graph, after: str = "") -> None:
-    """Raise InternalError, naming the pass `after` and ten lines of IR, where `graph` is not well formed."""
+    """Raise InternalError, naming the pass `after` and lines of IR, where `graph` is malformed."""
     inputs = set(graph.inputs)
     for value in graph.values:
         problem = _problem(value, inputs)
@@ -39,5 +39,6 @@ def _problem(value: Value, inputs: set[Value]) -> str | None:
     except CompileError as error:
         return str(error)
     if inferred != value.type:
-        return f"{value.name} is {type_text(value.type)}, but {value.op.text_name} infers {type_text(inferred)}"
+        wanted = f"{value.op.text_name} infers {type_text(inferred)}"
+        return f"{value.name} is {type_text(value.type)}, but {wanted}"
     return None

@@ -1,4 +1,4 @@
-"""Elementwise functions of one operand. Each states one formula, which NumPy, kernels and ONNX share.
+"""Elementwise functions of one operand: one formula each, which NumPy, kernels and ONNX share.
 
 Formulas and constants are those of Keras 3 (`keras.activations`), so that files mean the same here.
 """
@@ -214,7 +214,7 @@ class Silu(Unary):
 
 @dataclass(frozen=True)
 class Gelu(Unary):
-    """x * Phi(x), Phi the normal distribution's; `approximate` by tanh (Hendrycks and Gimpel, 2016)."""
+    """x * Phi(x) of the normal distribution, `approximate` by tanh (Hendrycks and Gimpel, 2016)."""
 
     approximate: bool = False
 
@@ -326,7 +326,7 @@ class Mish(Unary):
 
 
 def activation_of(activation: Unary | str | None) -> Unary | None:
-    """An elementwise function from its op or its text, such as `"relu"`; None stands for no activation."""
+    """An elementwise function from its op or its text, as `"relu"`; None means no activation."""
     if activation is None or isinstance(activation, Unary):
         return activation
     op = parse_op(activation)

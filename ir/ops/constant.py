@@ -1,4 +1,4 @@
-"""Leaves of a graph (inputs, parameters, constants), calls of other graphs, and one result out of several."""
+"""Leaves of a graph (inputs, parameters, constants), calls of others, and one of many results."""
 
 from __future__ import annotations
 
@@ -53,16 +53,16 @@ class Constant(Op):
         literal = _only(cls, positional, keywords)
         declared = _declared(context, literal)
         digest = literal.removeprefix("#") if isinstance(literal, str) else None
-        if digest in context.arrays:
+        if digest is not None and digest in context.arrays:
             return cls(Data(context.arrays[digest]))
         return cls(Data.from_literal(literal, declared))
 
 
 @dataclass(frozen=True)
 class Parameter(Op):
-    """A weight, called by its path; `data` is its value when the graph was made. Training may change it.
+    """A weight, called by its path.
 
-    -> the type of `data`
+    -> the type of `data`, its value when the graph was made; training may change it
     """
 
     name: str
@@ -131,7 +131,7 @@ class Item(Op):
             raise ShapeError(f"result {self.index} is asked for, but there are {count}")
         return results[self.index]
 
-    def evaluate(self, results: Any) -> Array:
+    def evaluate(self, results: tuple[Array, ...]) -> Array:
         return results[self.index]
 
 
@@ -161,7 +161,7 @@ def call(graph: Graph, *operands: Value) -> Value:
 
 
 def bind_symbols(wanted: TensorType, given: TensorType, bound: dict[str, DimLike]) -> None:
-    """Extend `bound` so that `wanted` becomes `given`; raises ShapeError where no values do that."""
+    """Extend `bound` so that `wanted` becomes `given`; ShapeError where no values do that."""
     fits = wanted.dtype == given.dtype and wanted.ndim == given.ndim
     if fits:
         for want, have in zip(wanted.shape, given.shape, strict=True):

@@ -10,13 +10,14 @@ from kerac.ir.errors import ShapeError
 from kerac.ir.graph import Value
 from kerac.ir.mathematics import NUMPY
 from kerac.ir.op import Array, Op
-from kerac.ir.ops.activation import Unary, activation_of
+from kerac.ir.ops.activation import activation_of
+from kerac.ir.ops.elementwise import Unary
 from kerac.ir.types import TensorType
 
 
 @dataclass(frozen=True)
 class Epilogue(Op, abstract=True):
-    """What a contraction does with its sums before they go to memory: activation(sum + bias + residual)."""
+    """What becomes of a contraction's sums before memory: activation(sum + bias + residual)."""
 
     activation: Unary | None = None
 
@@ -93,7 +94,7 @@ class Matmul(Op):
         return a.with_shape((*a.shape[:-1], b.shape[-1]))
 
     def evaluate(self, a: Array, b: Array) -> Array:
-        return np.matmul(a, b)
+        return np.asarray(np.matmul(a, b))
 
 
 def dense(x: Value, kernel: Value, bias: Value | None = None) -> Value:

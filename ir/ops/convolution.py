@@ -1,4 +1,4 @@
-"""Convolution in any number of spatial dimensions, channels last; grouped, and so depthwise, too."""
+"""Convolution over any number of spatial axes, channels last; grouped, and so depthwise, too."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from kerac.ir.types import TensorType
 class Convolution(Epilogue):
     """Cross-correlation of x with each kernel, then the epilogue. Empty strides or dilation mean 1.
 
-    x: t[N, *spatial, C], kernel: t[*window, C/groups, F], bias: t[F], residual: t[N, *positions, F] -> t[N, *positions, F]
+    x: t[N, *spatial, C], kernel: t[*window, C/groups, F], bias: t[F],
+    residual: t[N, *positions, F] -> t[N, *positions, F]
     Output channel f reads the input channels of group f // (F / groups).
     """
 
@@ -36,7 +37,8 @@ class Convolution(Epilogue):
         spatial = x.ndim - 2
         if spatial < 1 or kernel.ndim != x.ndim or x.dtype != kernel.dtype:
             raise ShapeError(
-                f"needs x[N, *spatial, C] and kernel[*window, C, F] of one dtype, but got {x} and {kernel}"
+                "needs x[N, *spatial, C] and kernel[*window, C, F] of one dtype, "
+                f"but got {x} and {kernel}"
             )
         check_window(
             self.padding,

@@ -1,4 +1,4 @@
-"""Ops that compute each element of the result from the elements at the same place; operands broadcast as in NumPy."""
+"""Ops whose elements come from those at the same place; operands broadcast as in NumPy."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
 
 @dataclass(frozen=True)
 class Elementwise(Op, abstract=True):
-    """Base of all elementwise ops: `formula` says what one element is, for NumPy, kernels and ONNX alike."""
+    """Base of all: `formula` says what one element is, for NumPy, kernels and ONNX alike."""
 
     result_dtype: ClassVar[str | None] = None  # None: the dtype of the operands
 
@@ -58,7 +58,7 @@ class Unary(Elementwise, abstract=True):
             raise ShapeError(f"x must be floating point, but is {x.dtype}")
         return x
 
-    def formula(self, m: Mathematics, x: Any) -> Any:  # type: ignore[override]
+    def formula(self, m: Mathematics, x: Any) -> Any:
         """One element of the result, by the functions of `m`."""
         raise ShapeError(f"{self.text_name} has no formula")
 
@@ -76,21 +76,21 @@ class Binary(Elementwise, abstract=True):
 class Add(Binary):
     """x + y."""
 
-    def formula(self, m: Mathematics, x: Any, y: Any) -> Any:  # type: ignore[override]
+    def formula(self, m: Mathematics, x: Any, y: Any) -> Any:
         return x + y
 
 
 class Subtract(Binary):
     """x - y."""
 
-    def formula(self, m: Mathematics, x: Any, y: Any) -> Any:  # type: ignore[override]
+    def formula(self, m: Mathematics, x: Any, y: Any) -> Any:
         return x - y
 
 
 class Multiply(Binary):
     """x * y."""
 
-    def formula(self, m: Mathematics, x: Any, y: Any) -> Any:  # type: ignore[override]
+    def formula(self, m: Mathematics, x: Any, y: Any) -> Any:
         return x * y
 
 
@@ -102,28 +102,28 @@ class Divide(Binary):
             raise ShapeError(f"x must be floating point, but is {x.dtype}")
         return super().infer(x, y)
 
-    def formula(self, m: Mathematics, x: Any, y: Any) -> Any:  # type: ignore[override]
+    def formula(self, m: Mathematics, x: Any, y: Any) -> Any:
         return x / y
 
 
 class Maximum(Binary):
     """The larger one; NaN where either is."""
 
-    def formula(self, m: Mathematics, x: Any, y: Any) -> Any:  # type: ignore[override]
+    def formula(self, m: Mathematics, x: Any, y: Any) -> Any:
         return m.maximum(x, y)
 
 
 class Minimum(Binary):
     """The smaller one; NaN where either is."""
 
-    def formula(self, m: Mathematics, x: Any, y: Any) -> Any:  # type: ignore[override]
+    def formula(self, m: Mathematics, x: Any, y: Any) -> Any:
         return m.minimum(x, y)
 
 
 class Power(Binary):
     """x to the power of y."""
 
-    def formula(self, m: Mathematics, x: Any, y: Any) -> Any:  # type: ignore[override]
+    def formula(self, m: Mathematics, x: Any, y: Any) -> Any:
         return m.power(x, y)
 
 
@@ -213,7 +213,7 @@ class LogicalNot(Elementwise):
         return x
 
     def evaluate(self, *arrays: Array) -> Array:
-        return np.logical_not(arrays[0])
+        return np.asarray(np.logical_not(arrays[0]))
 
 
 class Select(Elementwise):
@@ -225,11 +225,12 @@ class Select(Elementwise):
     def infer(self, condition: TensorType, x: TensorType, y: TensorType) -> TensorType:
         if condition.dtype != "bool" or x.dtype != y.dtype:
             raise ShapeError(
-                f"needs bool and twice the same dtype, but got {condition.dtype}, {x.dtype}, {y.dtype}"
+                "needs bool and twice the same dtype, "
+                f"but got {condition.dtype}, {x.dtype}, {y.dtype}"
             )
         return TensorType(x.dtype, broadcast_shapes(condition.shape, x.shape, y.shape))
 
-    def formula(self, m: Mathematics, condition: Any, x: Any, y: Any) -> Any:  # type: ignore[override]
+    def formula(self, m: Mathematics, condition: Any, x: Any, y: Any) -> Any:
         return m.select(condition, x, y)
 
 

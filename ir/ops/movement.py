@@ -1,4 +1,4 @@
-"""Ops that move elements without computing: the result holds elements of the operands and nothing else (but padding)."""
+"""Ops that move elements without computing: the result holds those of the operands, and padding."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kerac.ir.errors import ShapeError
 from kerac.ir.graph import Value
 from kerac.ir.op import Array, Op
 from kerac.ir.ops.elementwise import broadcast_shapes
-from kerac.ir.types import Shape, TensorType
+from kerac.ir.types import Shape, TensorType, known_shape
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -37,7 +37,7 @@ class Reshape(Movement):
         return result
 
     def evaluate(self, x: Array) -> Array:
-        return x.reshape(self.shape)
+        return x.reshape(known_shape(self.shape))
 
 
 @dataclass(frozen=True)
@@ -69,14 +69,14 @@ class BroadcastTo(Movement):
         return x.with_shape(self.shape)
 
     def evaluate(self, x: Array) -> Array:
-        return np.broadcast_to(x, self.shape)
+        return np.broadcast_to(x, known_shape(self.shape))
 
 
 @dataclass(frozen=True)
 class Slice(Movement):
-    """The part from `start` up to, but without, `stop` along every axis, in steps of `step` (1 where not given).
+    """The part from `start` up to, but without, `stop` along every axis, in steps of `step`.
 
-    x: t[d0, d1, ...] -> t[(stop0 - start0 + step0 - 1)//step0, ...]
+    x: t[d0, d1, ...] -> t[(stop0 - start0 + step0 - 1)//step0, ...]; no `step` means 1 everywhere
     """
 
     start: Shape
@@ -206,7 +206,7 @@ class Gather(Movement):
         return table.with_shape((*indices.shape, *table.shape[1:]))
 
     def evaluate(self, table: Array, indices: Array) -> Array:
-        return table[np.clip(indices, 0, len(table) - 1)]
+        return np.asarray(table[np.clip(indices, 0, len(table) - 1)])
 
 
 def negative(dim: DimLike) -> bool:

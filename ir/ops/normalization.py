@@ -14,9 +14,9 @@ from kerac.ir.types import TensorType
 
 @dataclass(frozen=True)
 class BatchNorm(Op):
-    """(x - mean) / sqrt(variance + epsilon) * gamma + beta, one entry of each vector for one place along `axis`.
+    """(x - mean) / sqrt(variance + epsilon) * gamma + beta, vectors along `axis`.
 
-    x: t[...], mean: t[C], variance: t[C], gamma: t[C], beta: t[C] -> t[...]       (Ioffe and Szegedy, 2015)
+    x: t[...], mean, variance, gamma, beta: t[C] -> t[...]       (Ioffe and Szegedy, 2015)
     """
 
     axis: int
@@ -56,12 +56,12 @@ class BatchNorm(Op):
         if gamma is not None:
             scale = scale * gamma
         result = (x - mean.reshape(shape)) * scale.reshape(shape)
-        return result if beta is None else result + beta.reshape(shape)
+        return np.asarray(result if beta is None else result + beta.reshape(shape))
 
 
 @dataclass(frozen=True)
 class LayerNorm(Op):
-    """(x - mean) / sqrt(variance + epsilon) * gamma + beta, mean and variance taken over `axes` of each sample.
+    """(x - mean) / sqrt(variance + epsilon) * gamma + beta, mean and variance of x over `axes`.
 
     x: t[...], gamma, beta: t[dims of x at axes] -> t[...]       (Ba et al., 2016)
     """
@@ -89,4 +89,4 @@ class LayerNorm(Op):
         result = (x - mean) / np.sqrt(variance + x.dtype.type(self.epsilon))
         if gamma is not None:
             result = result * gamma.reshape(shape)
-        return result if beta is None else result + beta.reshape(shape)
+        return np.asarray(result if beta is None else result + beta.reshape(shape))

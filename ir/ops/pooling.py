@@ -43,7 +43,7 @@ class MaxPool(Pool):
 
     def evaluate(self, x: Array) -> Array:
         view = self.padded_windows(x, -np.inf)
-        return view.max(tuple(range(-len(self.window), 0)))
+        return np.asarray(view.max(tuple(range(-len(self.window), 0))))
 
 
 class AveragePool(Pool):
@@ -52,4 +52,4 @@ class AveragePool(Pool):
     def evaluate(self, x: Array) -> Array:
         axes = tuple(range(-len(self.window), 0))
         counts = self.padded_windows(np.ones_like(x), 0).sum(axes)
-        return self.padded_windows(x, 0).sum(axes) / counts
+        return np.asarray(self.padded_windows(x, 0).sum(axes) / counts)

@@ -1,8 +1,9 @@
 """Recurrent layers over time, whole: N sequences of T steps of C features, with U units.
 
-All take an optional `mask`: bool[N, T]. A step whose mask is false leaves the states as they are; its output is the
-output of the step before (zeros before the first), or zeros where `zero_output_for_mask` is set, as Keras has it.
-With `reverse` the steps are taken from the last to the first, and the sequence is in the order they were taken.
+All take an optional `mask`: bool[N, T]. A step whose mask is false leaves the states as they are;
+its output is the output of the step before (zeros before the first), or zeros where
+`zero_output_for_mask` is set, as Keras has it. With `reverse` the steps are taken from the last to
+the first, and the sequence is in the order they were taken.
 """
 
 from __future__ import annotations
@@ -15,8 +16,12 @@ import numpy as np
 from kerac.ir.errors import ShapeError
 from kerac.ir.mathematics import NUMPY
 from kerac.ir.op import Array, Op
-from kerac.ir.ops.activation import Sigmoid, Tanh, Unary, activation_of
+from kerac.ir.ops.activation import Sigmoid, Tanh, activation_of
+from kerac.ir.ops.elementwise import Unary
 from kerac.ir.types import TensorType
+
+TANH = Tanh()
+SIGMOID = Sigmoid()
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,7 @@ class Recurrent(Op, abstract=True):
     """Base: the sequence of outputs first, then the states after the last step."""
 
     gates: ClassVar[int] = 1
-    activation: Unary | None = Tanh()
+    activation: Unary | None = TANH
     reverse: bool = False
     zero_output_for_mask: bool = False
 
@@ -42,10 +47,11 @@ class Recurrent(Op, abstract=True):
         states: tuple[TensorType | None, ...],
         mask: TensorType | None,
     ) -> tuple[TensorType, ...]:
-        """Types of the sequence and of the states; `bias` comes with the shape it must have in multiples of U."""
+        """Types of the sequence and the states; `bias` brings its shape in multiples of U."""
         if x.ndim != 3 or kernel.ndim != 2 or recurrent_kernel.ndim != 2:
             raise ShapeError(
-                f"needs x[N, T, C], but got {x}, kernel {kernel}, recurrent_kernel {recurrent_kernel}"
+                f"needs x[N, T, C], but got {x}, kernel {kernel}, "
+                f"recurrent_kernel {recurrent_kernel}"
             )
         batch, steps, features = x.shape
         units = recurrent_kernel.shape[0]
@@ -110,8 +116,8 @@ def apply(activation: Unary | None, x: Array) -> Array:
 class SimpleRNN(Recurrent):
     """h = activation(x @ kernel + bias + h @ recurrent_kernel).
 
-    x: t[N, T, C], kernel: t[C, U], recurrent_kernel: t[U, U], bias: t[U], initial_state: t[N, U], mask: bool[N, T]
-    -> (t[N, T, U], t[N, U])
+    x: t[N, T, C], kernel: t[C, U], recurrent_kernel: t[U, U], bias: t[U],
+    initial_state: t[N, U], mask: bool[N, T] -> (t[N, T, U], t[N, U])
     """
 
     def infer(
@@ -147,14 +153,15 @@ class SimpleRNN(Recurrent):
 
 @dataclass(frozen=True)
 class LSTM(Recurrent):
-    """Long short-term memory (Hochreiter and Schmidhuber, 1997); gates in the order input, forget, cell, output.
+    """Long short-term memory (Hochreiter and Schmidhuber, 1997).
 
-    x: t[N, T, C], kernel: t[C, 4U], recurrent_kernel: t[U, 4U], bias: t[4U], initial_state, initial_cell: t[N, U],
-    mask: bool[N, T] -> (t[N, T, U], t[N, U], t[N, U])
+    x: t[N, T, C], kernel: t[C, 4U], recurrent_kernel: t[U, 4U], bias: t[4U],
+    initial_state, initial_cell: t[N, U], mask: bool[N, T] -> (t[N, T, U], t[N, U], t[N, U])
+    Gates are in the order input, forget, cell, output.
     """
 
     gates = 4
-    recurrent_activation: Unary | None = Sigmoid()
+    recurrent_activation: Unary | None = SIGMOID
 
     def infer(
         self,
@@ -198,13 +205,14 @@ class LSTM(Recurrent):
 class GRU(Recurrent):
     """Gated recurrent unit (Cho et al., 2014); gates in the order update, reset, candidate.
 
-    x: t[N, T, C], kernel: t[C, 3U], recurrent_kernel: t[U, 3U], bias: t[2, 3U] if reset_after else t[3U],
-    initial_state: t[N, U], mask: bool[N, T] -> (t[N, T, U], t[N, U])
+    x: t[N, T, C], kernel: t[C, 3U], recurrent_kernel: t[U, 3U],
+    bias: t[2, 3U] if reset_after else t[3U], initial_state: t[N, U], mask: bool[N, T]
+    -> (t[N, T, U], t[N, U])
     With `reset_after` the reset gate scales the recurrent product, else the state before it.
     """
 
     gates = 3
-    recurrent_activation: Unary | None = Sigmoid()
+    recurrent_activation: Unary | None = SIGMOID
     reset_after: bool = True
 
     def infer(

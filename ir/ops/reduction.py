@@ -1,4 +1,4 @@
-"""Ops that reduce axes to one element, and those that normalize along an axis by such reductions."""
+"""Ops that reduce axes to one element, and those that normalize along an axis by reductions."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Softmax(AlongAxis):
 
     def evaluate(self, x: Array) -> Array:
         powers = np.exp(x - x.max(self.axis, keepdims=True))
-        return powers / powers.sum(self.axis, keepdims=True)
+        return np.asarray(powers / powers.sum(self.axis, keepdims=True))
 
 
 class LogSoftmax(AlongAxis):
@@ -107,7 +107,7 @@ class LogSoftmax(AlongAxis):
 
     def evaluate(self, x: Array) -> Array:
         moved = x - x.max(self.axis, keepdims=True)
-        return moved - np.log(np.exp(moved).sum(self.axis, keepdims=True))
+        return np.asarray(moved - np.log(np.exp(moved).sum(self.axis, keepdims=True)))
 
 
 class Sparsemax(AlongAxis):
@@ -120,9 +120,8 @@ class Sparsemax(AlongAxis):
         counts = np.arange(1, moved.shape[-1] + 1, dtype=x.dtype)
         support = np.sum(1 + counts * descending > sums, axis=-1, keepdims=True)
         threshold = (np.take_along_axis(sums, support - 1, -1) - 1) / support.astype(x.dtype)
-        return np.moveaxis(np.maximum(moved - threshold, 0), -1, self.axis).astype(
-            x.dtype, copy=False
-        )
+        inside = np.asarray(np.maximum(moved - threshold, 0))
+        return np.moveaxis(inside, -1, self.axis).astype(x.dtype, copy=False)
 
 
 def reduce_mean(x: Value, axes: tuple[int, ...], keepdims: bool = False) -> Value:

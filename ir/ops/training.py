@@ -13,7 +13,8 @@ from kerac.ir.types import TensorType
 class Dropout(Op):
     """x in inference. In training a share `rate` of x is zero and the rest is divided by 1 - rate.
 
-    x: t[...] -> t[...]; entries along axes in `shared_axes` are dropped together      (Srivastava et al., 2014)
+    x: t[...] -> t[...]; entries along axes in `shared_axes` are dropped together
+    (Srivastava et al., 2014)
     """
 
     rate: float

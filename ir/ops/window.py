@@ -11,13 +11,12 @@ from kerac.ir.errors import ShapeError
 from kerac.ir.ops.movement import Pairs
 from kerac.ir.types import Shape
 
-Padding = (
-    str | Pairs
-)  # "valid", "same" as TensorFlow means it, or (before, after) for each spatial axis
+# "valid", "same" as TensorFlow means it, or (before, after) for each spatial axis
+Padding = str | Pairs
 
 
 def output_length(
-    length: DimLike, window: int, stride: int, dilation: int, padding: str | tuple[int, int]
+    length: DimLike, window: DimLike, stride: int, dilation: int, padding: str | tuple[int, int]
 ) -> DimLike:
     """Number of window positions along an axis."""
     if padding == "same":
@@ -34,15 +33,15 @@ def output_length(
 
 def output_shape(
     spatial: Shape,
-    window: Sequence[int],
+    window: Sequence[DimLike],
     strides: Sequence[int],
     dilation: Sequence[int],
     padding: Padding,
 ) -> Shape:
     """Numbers of window positions along all spatial axes."""
     return tuple(
-        output_length(length, *arguments, axis_padding(padding, axis))
-        for axis, (length, *arguments) in enumerate(
+        output_length(length, extent, stride, spread, axis_padding(padding, axis))
+        for axis, (length, extent, stride, spread) in enumerate(
             zip(spatial, window, strides, dilation, strict=True)
         )
     )
@@ -53,13 +52,11 @@ def axis_padding(padding: Padding, axis: int) -> str | tuple[int, int]:
     return padding if isinstance(padding, str) else padding[axis]
 
 
-def same_padding(
-    length: DimLike, window: int, stride: int, dilation: int
-) -> tuple[DimLike, DimLike]:
+def same_padding(length: DimLike, window: int, stride: int, dilation: int) -> tuple[int, int]:
     """(before, after) that TensorFlow's "same" means; exact also for symbols where stride is 1."""
     extent = (window - 1) * dilation + 1
     if stride == 1:
-        total: DimLike = extent - 1
+        total = extent - 1
     elif isinstance(length, Dim):
         raise ShapeError(
             f'padding "same" with stride {stride} depends on the length {length}',
@@ -76,17 +73,17 @@ def explicit_padding(
     strides: Sequence[int],
     dilation: Sequence[int],
     padding: Padding,
-) -> tuple[tuple[DimLike, DimLike], ...]:
+) -> Pairs:
     """`padding` as (before, after) for each spatial axis."""
+    if not isinstance(padding, str):
+        return padding
     if padding == "valid":
         return ((0, 0),) * len(spatial)
-    if padding == "same":
-        return tuple(map(same_padding, spatial, window, strides, dilation))
-    return padding  # type: ignore[return-value]
+    return tuple(map(same_padding, spatial, window, strides, dilation))
 
 
 def check_window(padding: Padding, spatial: int, **attributes: Sequence[int]) -> None:
-    """Every attribute needs one positive entry for each spatial axis; padding must be of a known kind."""
+    """Each attribute needs one positive entry a spatial axis; padding must be of a known kind."""
     for name, entries in attributes.items():
         if len(entries) != spatial or any(entry < 1 for entry in entries):
             raise ShapeError(f"{name} must be {spatial} positive numbers, but is {tuple(entries)}")
