@@ -146,17 +146,44 @@ def _convert(emit: Emitter, compute: Compute) -> str:
             return f"fptrunc {llvm_type(Kind('f32', source.lanes))} {middle} to {llvm_type(target)}"
         return f"{'fpext' if BYTES[source.dtype] < BYTES[target.dtype] else 'fptrunc'} {types}"
     if source.is_float:
-        name = "fptoui" if target.is_unsigned else "fptosi"
-        suffix = f"{_suffix(target)}.{_suffix(source)}"
-        return emit.call(
-            f"llvm.{name}.sat.{suffix}", llvm_type(target), [(llvm_type(source), value)]
-        )
+        return _to_integer(emit, value, source, target)
     if target.is_float:
         return f"{'uitofp' if source.is_unsigned else 'sitofp'} {types}"
     if source.dtype != "bool" and BYTES[source.dtype] >= BYTES[target.dtype]:
         same = BYTES[source.dtype] == BYTES[target.dtype]
         return f"{'bitcast' if same else 'trunc'} {types}"
     return f"{'zext' if source.is_unsigned else 'sext'} {types}"
+
+
+def _to_integer(emit: Emitter, value: str, source: Kind, target: Kind) -> str:
+    """Truncated towards zero and clamped; NaN becomes the lowest integer. LLVM's own saturation would go lane by lane."""
+    if source.dtype in ("f16", "bf16"):
+        wide = Kind("f32", source.lanes)
+        value = emit.assign(f"fpext {llvm_type(source)} {value} to {llvm_type(wide)}")
+        source = wide
+    bits = 8 * BYTES[target.dtype]
+    low, high = (0, 2**bits - 1) if target.is_unsigned else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    digits = 24 if source.dtype == "f32" else 53
+    # the largest float that is not above `high`
+    top = high if bits <= digits else (high + 1) - (high + 1 >> digits)
+    type_, boolean = llvm_type(source), llvm_type(Kind("bool", source.lanes))
+    above = emit.assign(f"fcmp ogt {type_} {value}, {constant(low, source)}")
+    clamped = emit.assign(f"select {boolean} {above}, {type_} {value}, {type_} {constant(low, source)}")
+    below = emit.assign(f"fcmp olt {type_} {clamped}, {constant(top, source)}")
+    clamped = emit.assign(f"select {boolean} {below}, {type_} {clamped}, {type_} {constant(top, source)}")
+    name, through = "fptoui" if target.is_unsigned else "fptosi", target
+    if bits < 32:
+        name, through = "fptosi", Kind("i32", target.lanes)
+    number = f"{name} {type_} {clamped} to {llvm_type(through)}"
+    if through != target:
+        return f"trunc {llvm_type(through)} {emit.assign(number)} to {llvm_type(target)}"
+    if top == high:
+        return number
+    number = emit.assign(number)
+    huge = emit.assign(f"fcmp ogt {type_} {value}, {constant(top, source)}")
+    return (
+        f"select {boolean} {huge}, {llvm_type(target)} {constant(high, target)}, {llvm_type(target)} {number}"
+    )
 
 
 def _bitcast(emit: Emitter, compute: Compute) -> str:
