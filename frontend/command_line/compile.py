@@ -1,0 +1,63 @@
+"""`kerac compile`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from kerac.command_line.console import examples, progress, say, size_text
+from kerac.command_line.source import (
+    batch_option,
+    dims_option,
+    load_graph,
+    model_argument,
+    read_dims,
+)
+from kerac.compile import LIBRARY_KINDS
+
+
+def _library_path(_: click.Context, __: click.Parameter, path: Path) -> Path:
+    if path.suffix not in LIBRARY_KINDS:
+        raise click.BadParameter(f"{path} must end in {', '.join(LIBRARY_KINDS)}")
+    return path
+
+
+EXAMPLES = (
+    "kerac compile model.keras -o model.so",
+    "kerac compile model.h5 -o build/libmodel.a",
+    "kerac compile model.keras -o model.so --batch 1",
+)
+
+
+@click.command("compile", epilog=examples(EXAMPLES))
+@model_argument
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    callback=_library_path,
+    metavar="OUT",
+    help="A shared library (.so), an object (.o) or an archive (.a); the header goes beside it.",
+)
+@batch_option
+@dims_option
+@click.option("--target", default="host", show_default=True, help="The processor to compile for.")
+def compile_command(
+    model: Path, output: Path, batch: int | None, dims: tuple[str, ...], target: str
+) -> None:
+    """Compile MODEL to a native library and its C header.
+
+    The library needs nothing but libc and libm, and serves every batch size unless --batch is
+    given.
+    """
+    from kerac.compile import compile_library
+
+    start = time.perf_counter()
+    graph = load_graph(model)
+    with progress(f"compiling {model}"):
+        files = compile_library(graph, output, batch, target, read_dims(graph, dims))
+    seconds = time.perf_counter() - start
+    say(f"{files.library}  {size_text(files.library)}, header {files.header}, in {seconds:.1f} s")

@@ -1,0 +1,65 @@
+"""Talk on stderr, data on stdout; colours and progress only where somebody looks at a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def examples(lines: tuple[str, ...]) -> str:
+    """The end of a command's help."""
+    # click keeps the lines of a block that begins with this character
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+
+
+def say(text: str) -> None:
+    """Tell the user something that is no data."""
+    click.echo(text, err=True)
+
+
+def write(text: str) -> None:
+    """Write data."""
+    click.echo(text, nl=not text.endswith("\n"))
+
+
+@contextlib.contextmanager
+def progress(text: str) -> Iterator[None]:
+    """Show on a terminal that something is going on."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(f"{text} ..."):
+        yield
+
+
+def terminal() -> Console | None:
+    """A console for stdout where that is a terminal, else None."""
+    if not sys.stdout.isatty():
+        return None
+    from rich.console import Console
+
+    return Console()
+
+
+def size_text(path: Path) -> str:
+    """`1.2 MB`."""
+    return bytes_text(path.stat().st_size)
+
+
+def bytes_text(count: float) -> str:
+    """A number of bytes for people."""
+    for unit in ("B", "KB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            break
+        count /= 1000
+    return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.3g} {unit}"

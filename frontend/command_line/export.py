@@ -1,0 +1,36 @@
+"""`kerac export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kerac.command_line.console import examples, progress, say, size_text
+from kerac.command_line.source import load_graph, model_argument
+
+EXAMPLES = (
+    "kerac export model.keras -o model.onnx",
+    "kerac export model.keras -o model.onnx --opset 21",
+)
+
+
+@click.command("export", epilog=examples(EXAMPLES))
+@model_argument
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="OUT.onnx",
+    help="The file to write.",
+)  # fmt: skip
+@click.option(
+    "--opset",
+    type=click.IntRange(min=1),
+    help="The version of ONNX's operators; the default suits most runtimes.",
+)
+def export_command(model: Path, output: Path, opset: int | None) -> None:
+    """Write MODEL as an ONNX file, checked by ONNX's own checker."""
+    from kerac.compile import export_onnx
+
+    graph = load_graph(model)
+    with progress(f"exporting {model}"):
+        export_onnx(graph, output, opset)
+    say(f"{output}  {size_text(output)}")

@@ -1,0 +1,141 @@
+"""`kerac inspect`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kerac.command_line.console import examples, progress, say, size_text, terminal, write
+from kerac.command_line.source import (
+    batch_option,
+    dims_option,
+    load_graph,
+    model_argument,
+    read_dims,
+)
+
+if TYPE_CHECKING:
+    from kerac.inspector.report import Report, Stage
+
+
+EXAMPLES = (
+    "kerac inspect model.keras",
+    "kerac inspect model.keras --pass fold_batch_norm",
+    "kerac inspect model.keras --print-changed | less -R",
+    "kerac inspect model.keras --html report.html",
+    "kerac inspect model.keras --dot | dot -Tsvg > graph.svg",
+    "kerac inspect model.keras > model.kir",
+)
+
+
+@click.command(
+    "inspect", short_help="Show the graph and what each pass changed.", epilog=examples(EXAMPLES)
+)
+@model_argument
+@click.option("--pass", "name", metavar="NAME", help="Show what one pass changed.")
+@click.option("--print-changed", is_flag=True, help="Show what each pass changed.")
+@click.option("--json", "as_json", is_flag=True, help="Write the passes and the graph as JSON.")
+@click.option("--dot", is_flag=True, help="Write the graph (after --pass NAME) for Graphviz.")
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write a page with pictures of the graph before and after each pass.",
+)
+@batch_option
+@dims_option
+def inspect_command(
+    model: Path,
+    name: str | None,
+    print_changed: bool,
+    as_json: bool,
+    dot: bool,
+    html: Path | None,
+    batch: int | None,
+    dims: tuple[str, ...],
+) -> None:
+    """Show what the compiler makes of MODEL: the graph, and what each pass changed.
+
+    MODEL may also be IR text in a file that ends in .kir, such as this command writes.
+    """
+    if sum((print_changed, as_json, dot, html is not None, name is not None and not dot)) > 1:
+        raise click.UsageError("give one of --pass, --print-changed, --json, --dot and --html")
+    report = _report(model, batch, dims)
+    stage = None if name is None else _stage(report, name)
+    if html is not None:
+        _write_page(report, html)
+    elif as_json:
+        write(json.dumps(report.summary(), indent=2, ensure_ascii=False))
+    elif dot:
+        from kerac.inspector.dot import dot_text
+
+        write(dot_text(report.last if stage is None else stage.after))
+    elif stage is not None:
+        _show_difference(stage)
+    elif print_changed:
+        for each in report.stages:
+            if not each.difference.is_empty:
+                _show_difference(each)
+    else:
+        _show_all(report)
+
+
+def _report(model: Path, batch: int | None, dims: tuple[str, ...]) -> Report:
+    from kerac.compile import fix_dims
+    from kerac.inspector.report import Report
+    from kerac.passes.pipeline import run_pipeline
+
+    graph = load_graph(model)
+    graph = fix_dims(graph, batch, read_dims(graph, dims))
+    with progress("running the passes"):
+        return Report(run_pipeline(graph))
+
+
+def _stage(report: Report, name: str) -> Stage:
+    stage = report.stage(name)
+    if stage is None:
+        names = "\n  ".join(stage.name for stage in report.stages)
+        raise click.BadParameter(
+            f"there is no pass {name!r}; the passes are\n  {names}", param_hint="--pass"
+        )
+    return stage
+
+
+def _show_difference(stage: Stage) -> None:
+    from kerac.inspector.terminal import difference_lines, difference_text
+
+    console = terminal()
+    if stage.difference.is_empty:
+        say(f"{stage.name} changes nothing")
+    elif console is not None:
+        console.print(difference_text(stage), soft_wrap=True)
+    else:
+        write("\n".join(f"{mark} {line}".rstrip() for mark, line in difference_lines(stage)))
+
+
+def _show_all(report: Report) -> None:
+    from kerac.inspector.terminal import pipeline_lines, pipeline_table, print_graph
+
+    console = terminal()
+    if console is not None:
+        print_graph(console, report.last)
+        console.print()
+        console.print(pipeline_table(report))
+        return
+    # as comments, so that what is written can be read back as a graph
+    write("\n".join(f"# {line}" for line in pipeline_lines(report)))
+    write(f"\n{report.last.graph}")
+
+
+def _write_page(report: Report, path: Path) -> None:
+    from kerac.inspector.page import page_text
+    from kerac.saving.atomic import atomic_output
+
+    with progress("drawing"):
+        content = page_text(report).encode()
+    with atomic_output(path) as file:
+        file.write(content)
+    say(f"{path}  {size_text(path)}; open it in a browser")
