@@ -83,4 +83,5 @@ def activate(op: Unary | None, x: Tensor) -> Tensor:
     # Attributes are single precision, too coarse for f64.
     if native and x.dtype != "f64" and accepts(native.op_type, x.emit.opset, x.dtype):
         return x.node(native.op_type, x, *native.scalars, **native.attributes)
-    return op.formula(ONNX, x.widened()).cast(x.dtype)
+    result: Tensor = op.formula(ONNX, x.widened()).cast(x.dtype)
+    return result

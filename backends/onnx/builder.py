@@ -12,6 +12,7 @@ import numpy as np
 from kerac.ir import Data, TensorType
 
 ABSENT = ""  # ONNX's name of an optional operand that is not there
+LONGEST_NAME = 24  # characters, of a constant that is called by what it holds
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ class Builder:
         """A small array, stored once however often it is asked for."""
         data = Data(np.array(value, dtype))
         if data not in self._constants:
-            self._constants[data] = self.initializer(data.array, f"constant/{data}")
+            text = str(data) if len(str(data)) <= LONGEST_NAME else str(data.type)
+            self._constants[data] = self.initializer(data.array, f"constant/{text}")
         return self._constants[data]
 
     def integers(self, *numbers: int) -> str:

@@ -8,7 +8,7 @@ from kerac.backends.onnx.emitter import Emitter
 from kerac.backends.onnx.mathematics import Tensor
 from kerac.backends.onnx.order import Order, Orders, channels_first, identity
 from kerac.backends.onnx.registry import Result, exports
-from kerac.backends.onnx.window import depends_on_length, pad_dynamically, padding_attributes
+from kerac.backends.onnx.window import Windows, apply_windows
 from kerac.ir import Value
 from kerac.ir.ops.convolution import Convolution
 
@@ -38,24 +38,17 @@ def export_convolution(
 ) -> Result:
     """Conv with the bias, then the rest of the epilogue."""
     order = channels_first(x.ndim)
-    spatial, window = x.shape[1:-1], kernel.shape[:-2]
-    strides, dilation = op.all_strides(len(window)), op.all_dilation(len(window))
-    name = emit.tensor(x, order)
-    if depends_on_length(spatial, strides, op.padding) and max(dilation) > 1:
-        # Runtimes do not combine auto_pad with dilation.
-        name = pad_dynamically(emit, name, spatial, window, strides, dilation)
-        padding = {"pads": [0] * 2 * len(window)}
-    else:
-        padding = padding_attributes(spatial, window, strides, dilation, op.padding)
-    sums = emit.node(
+    sizes = tuple(size for size in kernel.shape[:-2] if isinstance(size, int))
+    strides, dilation = op.all_strides(len(sizes)), op.all_dilation(len(sizes))
+    sums = apply_windows(
+        emit,
         "Conv",
-        name,
+        Windows(x.shape[1:-1], sizes, strides, dilation, op.padding),
+        emit.tensor(x, order),
         emit.tensor(kernel, kernel_order(kernel.ndim)),
         ABSENT if bias is None else emit.tensor(bias),
-        kernel_shape=list(window),
-        strides=list(strides),
-        dilations=list(dilation),
+        outside=0,
+        dtype=x.dtype,
         group=op.groups,
-        **padding,
     )
     return finish(emit, op, Tensor(emit, sums, x.dtype), residual, order)

@@ -55,13 +55,11 @@ class Emitter(Builder):
         outer, self.value = self.value, value
         with self.scope_of(self.labels.get(value, name), str(value.origin)):
             if exporter is None:
-                result = self.expand(value.op.decompose(*value.inputs))
+                self._store(value, self.expand(value.op.decompose(*value.inputs)), self.scope)
+            elif isinstance(value.type, tuple):
+                self.results[value] = exporter.export(self, value.op, *value.inputs)
             else:
-                result = exporter.export(self, value.op, *value.inputs)
-            if isinstance(value.type, tuple):
-                self.results[value] = result
-            else:
-                self._store(value, result, self.scope)
+                self._store(value, exporter.export(self, value.op, *value.inputs), self.scope)
         self.value = outer
 
     def expand(self, value: Value | None) -> dict[Order, str]:

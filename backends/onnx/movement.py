@@ -72,8 +72,8 @@ def export_slice(emit: Emitter, op: Slice, x: Value) -> Result:
     starts, stops, steps = zip(*parts.values(), strict=True)
     places = emit.integers(*(order.index(axis) for axis in parts))
     bounds = shape_tensor(emit, starts), shape_tensor(emit, stops)
-    name = emit.node("Slice", emit.tensor(x, order), *bounds, places, emit.integers(*steps))
-    return {order: name}
+    strides = ABSENT if set(steps) == {1} else emit.integers(*steps)
+    return {order: emit.node("Slice", emit.tensor(x, order), *bounds, places, strides)}
 
 
 @exports(Pad, wants=same_order)

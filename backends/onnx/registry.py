@@ -28,7 +28,7 @@ UNSUPPORTED: dict[type[Op], str] = {}
 class Exporter:
     """The function that exports an op, and the one that says how its operands should lie."""
 
-    export: Callable[..., Result | tuple[Result, ...]]
+    export: Callable[..., Any]
     wants: Wants
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from kerac.ir import Dim, DimLike, UnsupportedError, numpy_dtype
 from kerac.ir.dims import FloorDivision
-from kerac.ir.types import Shape, is_static
+from kerac.ir.types import Shape
 
 if TYPE_CHECKING:
     from kerac.backends.onnx.emitter import Emitter
@@ -67,8 +67,9 @@ def can_reshape_freely(old: Shape, new: Shape) -> bool:
 
 def fill(emit: Emitter, number: float, shape: Shape, dtype: str) -> str:
     """A tensor full of `number`; stored where it is small, else computed."""
-    if is_static(shape) and prod(shape) <= FOLD_LIMIT:
-        return emit.constant(np.full(shape, number), numpy_dtype(dtype))
+    lengths = [dim for dim in shape if isinstance(dim, int)]
+    if len(lengths) == len(shape) and prod(lengths) <= FOLD_LIMIT:
+        return emit.constant(np.full(lengths, number), numpy_dtype(dtype))
     scalar = emit.constant(number, numpy_dtype(dtype))
     return emit.node("Expand", scalar, shape_tensor(emit, shape))
 

@@ -24,5 +24,3 @@ def test_every_opset_means_the_same(sample: Sample, opset: int) -> None:
 def test_computed_weights(sample: Sample) -> None:
     graph, arrays = sample.graph(weights_are_inputs=True), sample.arrays(weights_are_inputs=True)
     assert_same_as_reference(graph, arrays, sample.tolerance)
-
-
