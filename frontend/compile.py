@@ -176,7 +176,7 @@ def save_library(
         else:
             shutil.copyfile(objects, result)
     with atomic_output(header) as file:
-        file.write(header_text(name, information).encode())
+        file.write(header_text(name, information, output.stem).encode())
     return LibraryFiles(output, header, trace)
 
 

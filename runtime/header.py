@@ -96,8 +96,11 @@ int {prefix}_run(const void *const *inputs, void *const *outputs, {run_dims}void
 #endif"""
 
 
-def header_text(name: str, model: ModelInfo) -> str:
-    """The header of `model`, whose functions are called `name`_run and so on."""
+def header_text(name: str, model: ModelInfo, stem: str = "") -> str:
+    """The header of `model`, whose functions are called `name`_run and so on.
+
+    `stem` is what the files of header and library are called, where that is not `name`.
+    """
     prefix = c_identifier(name)
     guard = f"KERAC_MODEL_{prefix.upper()}_H"
     dims = [_parameter(dim) for dim in model.dim_names]
@@ -106,7 +109,7 @@ def header_text(name: str, model: ModelInfo) -> str:
         f"#define {key} {code} /* {RETURN_CODES[code]} */" for key, code in _CODES.items()
     )
     parts = [
-        _introduction(prefix, model, dims),
+        _introduction(prefix, model, dims, _comment(stem or prefix)),
         f"#ifndef {guard}\n#define {guard}\n\n#include <stddef.h>\n#include <stdint.h>",
         _DECLARATIONS.format(version=ABI_VERSION, alignment=ALIGNMENT, codes=codes),
         *_constants(prefix, "INPUT", model.inputs, dims),
@@ -122,7 +125,7 @@ def header_text(name: str, model: ModelInfo) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _introduction(prefix: str, model: ModelInfo, dims: list[str]) -> str:
+def _introduction(prefix: str, model: ModelInfo, dims: list[str], stem: str) -> str:
     lines = [
         f"/* The model {_comment(model.name)}, compiled by {_comment(model.producer)}",
         f" * for {_comment(model.target)}.",
@@ -132,9 +135,9 @@ def _introduction(prefix: str, model: ModelInfo, dims: list[str]) -> str:
         " *",
         _NOTES.format(prefix=prefix, alignment=ALIGNMENT),
         " *",
-        f" * An example; build it by: cc -std=c11 -O2 example.c {prefix}.so -lm -Wl,-rpath,.",
+        f" * An example; build it by: cc -std=c11 -O2 example.c ./{stem}.so -lm",
         " *",
-        *(f" *     {line}".rstrip() for line in _example(prefix, model, dims)),
+        *(f" *     {line}".rstrip() for line in _example(prefix, model, dims, stem)),
         " */",
     ]
     return "\n".join(lines)
@@ -203,7 +206,7 @@ def _c_type(tensor: TensorInfo) -> str:
     return DTYPES[tensor.dtype][1]
 
 
-def _example(prefix: str, model: ModelInfo, dims: list[str]) -> list[str]:
+def _example(prefix: str, model: ModelInfo, dims: list[str], stem: str) -> list[str]:
     values = ["1" if number == 0 else "16" for number in range(len(dims))]
     arguments = f"({', '.join(values)})" if dims else ""
     names: dict[str, list[str]] = {"INPUT": [], "OUTPUT": []}
@@ -218,7 +221,7 @@ def _example(prefix: str, model: ModelInfo, dims: list[str]) -> list[str]:
             arrays.append(f"static {_c_type(tensor)} {name}[{size}];{note}")
     return [
         "#include <stdlib.h>",
-        f'#include "{prefix}.h"',
+        f'#include "{stem}.h"',
         "",
         *arrays,
         "",

@@ -161,3 +161,10 @@ def test_models_without_and_with_many_dims_have_their_own_signatures() -> None:
 )
 def test_identifiers(name: str, identifier: str) -> None:
     assert c_identifier(name) == identifier
+
+
+def test_files_may_be_called_otherwise() -> None:
+    text = header_text("model", HAND, "libmodel-v2")
+    assert ' *     #include "libmodel-v2.h"' in text
+    assert "cc -std=c11 -O2 example.c ./libmodel-v2.so -lm" in text
+    assert "int model_run(" in text

@@ -1,0 +1,54 @@
+"""What is told of two graphs: names that came, went and changed, and lines side by side."""
+
+from kerac.inspector.differences import Difference, Listing
+from kerac.ir import parse
+from tests.inspector.traces import fused, nested, residual
+
+
+def difference() -> Difference:
+    return Difference(Listing(residual()), Listing(fused()))
+
+
+def test_names_that_went_came_and_changed() -> None:
+    found = difference()
+    assert found.removed == ("activation",)
+    assert found.added == ()
+    assert found.changed == ("conv", "sum")
+    assert not found.is_empty
+    assert [found.status_before(name) for name in ("activation", "conv", "mean")] == ["-", "~", "."]
+    assert [found.status_after(name) for name in ("conv", "mean")] == ["~", "."]
+
+
+def test_a_graph_does_not_differ_from_itself_nor_by_its_origins() -> None:
+    listing = Listing(residual())
+    assert Difference(listing, listing).is_empty
+    text = str(residual())
+    bare = parse("\n".join(line.partition("  #")[0] for line in text.splitlines()))
+    assert Difference(listing, Listing(bare)).is_empty
+
+
+def test_lines_are_marked_as_diff_does() -> None:
+    lines = list(difference().marked_lines())
+    assert [mark for mark, _ in lines] == [" ", " ", "-", "-", "-", "+", "+", " ", " ", " "]
+    assert lines[3] == ("-", "    activation: f32[N, 8, 8, 4] = relu(conv)  # block/relu")
+    before = "\n".join(text for mark, text in lines if mark != "+")
+    assert before == str(residual()).rstrip("\n")
+
+
+def test_equal_lines_far_away_are_left_out() -> None:
+    texts = [f"    v{i}: f32[N] = relu({f'v{i - 1}' if i else 'x'})" for i in range(20)]
+    before = "\n".join(["def f(x: f32[N]):", *texts, "    return v19"])
+    after = before.replace("v10: f32[N] = relu", "v10: f32[N] = tanh")
+    found = Difference(Listing(parse(before)), Listing(parse(after)))
+    lines = list(found.marked_lines(2))
+    assert [mark for mark, _ in lines] == ["@", " ", " ", "-", "+", " ", " ", "@"]
+    assert lines[0][1] == "9 equal lines"
+    assert lines[-1][1] == "8 equal lines"
+
+
+def test_the_listing_knows_which_line_defines_which_value() -> None:
+    listing = Listing(nested())
+    assert [line.name for line in listing.lines if line.name] == ["first", "second", "sum"]
+    assert listing.lines[listing.line_of["sum"]].code.strip() == (
+        "sum: f32[N, 4] = add(first, second)"
+    )
