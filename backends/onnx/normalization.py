@@ -28,7 +28,8 @@ def export_batch_norm(
 ) -> Result:
     """BatchNormalization where the channels are second, as after a convolution."""
     order = emit.choose_order(x)
-    if x.ndim < 2 or order[1] != op.axis:
+    # The epsilon of both operators is single precision, too coarse for f64.
+    if x.ndim < 2 or order[1] != op.axis or x.dtype == "f64":
         return emit.expand(batch_norm_arithmetic(op, x, mean, variance, gamma, beta))
     scale = fill(emit, 1.0, mean.shape, x.dtype) if gamma is None else emit.tensor(gamma)
     shift = fill(emit, 0.0, mean.shape, x.dtype) if beta is None else emit.tensor(beta)
@@ -69,7 +70,7 @@ def export_layer_norm(
 
 def _order_for(emit: Emitter, op: LayerNorm, x: Value) -> Order | None:
     """An order in which the normalized axes are the last ones, if one is at hand."""
-    if not accepts("LayerNormalization", emit.opset, x.dtype):
+    if not accepts("LayerNormalization", emit.opset, x.dtype) or x.dtype == "f64":
         return None
     orders = emit.choose_order(x), identity(x.ndim)
     return next((order for order in orders if order[-len(op.axes) :] == op.axes), None)
