@@ -1,4 +1,4 @@
-"""The compiler as a user calls it: a model or a file becomes an executable, a library or an ONNX file."""
+"""The compiler as a user calls it: a model becomes an executable, a library or an ONNX file."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def compile(
 ) -> Executable:
     """Compile a model, a graph or a model file to native code in this process.
 
-    The executable serves every batch size unless `batch`, or other symbolic `dims` by name, fix them for more speed.
-    Its `trace` holds what every pass did; its `save(path)` writes a library.
+    The executable serves every batch size unless `batch`, or other symbolic `dims` by name, fix
+    them for more speed. Its `trace` holds what every pass did; its `save(path)` writes a library.
     """
     from kerac.backends.llvm.jit import load_plan
     from kerac.backends.llvm.target import find_target
@@ -68,8 +68,8 @@ def export_onnx(model: Any, path: str | os.PathLike[str], opset: int | None = No
     from kerac.backends.onnx import export_graph, write_model
     from kerac.saving.atomic import atomic_output
 
-    keywords = {} if opset is None else {"opset": opset}
-    exported = export_graph(graph_of(model), **keywords)
+    graph = graph_of(model)
+    exported = export_graph(graph) if opset is None else export_graph(graph, opset)
     write_model(exported, path, atomic_output)
 
 
@@ -98,7 +98,8 @@ def graph_of(model: Any) -> Graph:
         model = load_model(model)
     if not hasattr(model, "trace"):
         raise UnsupportedError(
-            f"compile: got a {type(model).__name__}, but takes a model, a graph or the path of a model file"
+            f"compile: got a {type(model).__name__}, "
+            "but takes a model, a graph or the path of a model file"
         )
     graph = model.trace()
     if not isinstance(graph, Graph):
@@ -107,7 +108,7 @@ def graph_of(model: Any) -> Graph:
 
 
 def fix_dims(graph: Graph, batch: int | None, dims: Mapping[str, int] | None) -> Graph:
-    """The graph with symbols replaced by numbers; `batch` stands for the first axis of the inputs."""
+    """The graph with numbers for symbols; `batch` stands for the first axis of the inputs."""
     values = dict(dims or {})
     if batch is not None:
         for value in graph.inputs:
@@ -157,7 +158,7 @@ class LibraryFiles:
 def save_library(
     plan: Plan, target: Target, path: str | os.PathLike[str], trace: Trace | None = None
 ) -> LibraryFiles:
-    """Write `plan` as a shared library (.so), an object (.o) or an archive (.a), and its header beside it."""
+    """Write `plan` as a shared library (.so), an object (.o) or an archive (.a), and its header."""
     from kerac.backends.llvm.ahead_of_time import link_library, make_archive, object_code
     from kerac.saving.atomic import atomic_output, atomic_path
 
@@ -184,6 +185,7 @@ def _library_kind(path: str | os.PathLike[str]) -> str:
     kind = Path(path).suffix
     if kind not in LIBRARY_KINDS:
         raise CompileError(
-            f"{os.fspath(path)}: a library ends in {', '.join(LIBRARY_KINDS)}, but this ends in {kind or 'nothing'}"
+            f"{os.fspath(path)}: a library ends in {', '.join(LIBRARY_KINDS)}, "
+            f"but this ends in {kind or 'nothing'}"
         )
     return kind

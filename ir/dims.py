@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import gcd
 
-from kerac.ir.errors import FormatError
+from kerac.ir.errors import FormatError, InternalError
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,13 @@ def symbol(name: str) -> Dim:
 def symbols_of(dim: DimLike) -> frozenset[str]:
     """Names of the symbols in `dim`; none for an integer."""
     return dim.symbols if isinstance(dim, Dim) else frozenset()
+
+
+def known_dim(dim: DimLike) -> int:
+    """`dim`, which must be a number at this place."""
+    if isinstance(dim, Dim):
+        raise InternalError(f"dimension {dim} must be a number here, but is symbolic")
+    return dim
 
 
 def substitute(dim: DimLike, values: Mapping[str, DimLike]) -> DimLike:

@@ -9,8 +9,8 @@ from math import prod
 
 import numpy as np
 
-from kerac.ir.dims import Dim, DimLike, parse_dim, substitute, symbols_of
-from kerac.ir.errors import FormatError, InternalError, ShapeError
+from kerac.ir.dims import Dim, DimLike, known_dim, parse_dim, substitute, symbols_of
+from kerac.ir.errors import FormatError, ShapeError
 
 # text name -> NumPy name; bf16 is ml_dtypes', which registers itself with NumPy when imported
 DTYPES = {
@@ -143,11 +143,8 @@ def same_dim(a: DimLike, b: DimLike) -> bool:
 
 
 def known_shape(shape: Shape) -> tuple[int, ...]:
-    """`shape` where numbers stand for all symbols, as they do once there are arrays."""
-    for dim in shape:
-        if isinstance(dim, Dim):
-            raise InternalError(f"an array of shape {shape} is asked for, but {dim} is not known")
-    return tuple(dim for dim in shape if isinstance(dim, int))
+    """`shape`, all of whose dimensions must be numbers, as they are once there are arrays."""
+    return tuple(known_dim(dim) for dim in shape)
 
 
 def is_static(shape: Shape) -> bool:

@@ -32,9 +32,10 @@ def object_code(plan: Plan, target: Target, name: str) -> tuple[bytes, ModelInfo
     with tempfile.TemporaryDirectory(prefix="kerac-") as folder:
         path = Path(folder) / "weights"
         module = build_module(plan, target, name, assembly=_weights_assembly(name, path))
-        if module.weights.size > LARGEST_WEIGHTS:
+        size = module.weights.size
+        if size > LARGEST_WEIGHTS:
             raise UnsupportedError(
-                f"{name}: its weights have {module.weights.size:,} bytes, but a library holds {LARGEST_WEIGHTS:,}"
+                f"{name}: its weights have {size:,} bytes, but a library holds {LARGEST_WEIGHTS:,}"
             )
         write_weights(module.weights, path)
         return emit_in_child(module.text, target, Path(folder)), module.information
@@ -50,7 +51,7 @@ def write_weights(weights: Weights, path: Path) -> None:
 
 
 def _weights_assembly(name: str, path: Path) -> str:
-    """Module-level assembly that takes the section from a file: no byte of it passes through IR text."""
+    """Module-level assembly that takes the section from a file, past the IR text."""
     symbol = f"{name}_weights"
     lines = [
         ".section .rodata.kerac_weights,\\22a\\22,@progbits",
@@ -83,7 +84,7 @@ def find_compiler() -> list[str]:
 
 
 def link_library(objects: Path, output: Path, library_name: str) -> None:
-    """Make the shared library `output`, known to the loader as `library_name`, from an object file."""
+    """Make the shared library `output` from an object; the loader knows it as `library_name`."""
     flags = ["-shared", f"-Wl,-soname,{library_name}", "-Wl,-z,noexecstack", "-Wl,--no-undefined"]
     _run([*find_compiler(), *flags, "-o", str(output), str(objects), "-lm"], "link")
 
@@ -95,7 +96,8 @@ def make_archive(objects: Path, output: Path) -> None:
         if not importlib.util.find_spec("ziglang"):
             raise LinkError(
                 "no archiver was found: looked for $AR, ar and the Python package ziglang",
-                remedy="Install binutils, or: pip install 'kerac[cross]'. Objects (.o) need no archiver.",
+                remedy="Install binutils, or: pip install 'kerac[cross]'. "
+                "Objects (.o) need no archiver.",
             )
         archiver = [sys.executable, "-m", "ziglang", "ar"]
     output.unlink(missing_ok=True)

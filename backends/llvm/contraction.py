@@ -1,7 +1,8 @@
 """Dense and Matmul: register tiles over packed weights, the epilogue fused.
 
-Weights that are constant are packed at compile time: blocks of V vectors of columns, each block holding its K rows
-one after the other, so that the innermost loop reads them in one contiguous stream.
+Weights that are constant are packed at compile time: blocks of V vectors of columns, each block
+holding its K rows one after the other, so that the innermost loop reads them in one contiguous
+stream.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from kerac.backends.llvm.grouping import Group
-from kerac.backends.llvm.kernel import Index, Kind, Mask, Pointer, Register
+from kerac.backends.llvm.kernel import Index, Kind, LoopKind, Mask, Pointer, Register
 from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
 from kerac.backends.llvm.pointwise import Part, Position, load_at
 from kerac.backends.llvm.schedule import Tile, choose_tile, small_rows
@@ -29,7 +30,7 @@ MANY_ROWS = 1 << 20  # stands for a number of rows that is not known when tiles 
 
 @dataclass(frozen=True)
 class Columns:
-    """Some columns of a weight matrix: `vectors` vectors from column `first` on, the last one masked."""
+    """Columns of a weight matrix: `vectors` vectors from column `first` on, the last one masked."""
 
     first: Index
     vectors: int
@@ -42,7 +43,7 @@ class Columns:
 
 @dataclass(frozen=True)
 class WeightMatrix:
-    """K rows of F columns in memory: packed in blocks of `block` vectors, or plain row-major (`block` is 0)."""
+    """K rows of F columns in memory: in blocks of `block` vectors, or row-major (`block` is 0)."""
 
     pointer: Pointer
     rows: int
@@ -72,7 +73,7 @@ def constant_array(value: Value) -> np.ndarray | None:
 
 
 def pack_columns(matrix: np.ndarray, block: int, lanes: int) -> np.ndarray:
-    """matrix: [K, F] -> blocks [K, block * lanes] one after the other, the last one as narrow as it can be."""
+    """matrix: [K, F] -> blocks [K, block * lanes] one after the other, the last one narrow."""
     rows, columns = matrix.shape
     vectors = -(-columns // lanes)
     padded = np.zeros((rows, vectors * lanes), matrix.dtype)
@@ -87,10 +88,10 @@ def column_blocks(
     columns: int,
     block: int,
     body: Callable[[Columns], None],
-    kind: str = "parallel",
+    kind: LoopKind = "parallel",
     span: int = 1,
 ) -> None:
-    """body(Columns) over all columns: `span` blocks at once, then single blocks, then the narrow one at the end."""
+    """body(Columns) over all columns: `span` blocks at once, then single ones, then the narrow."""
     lanes = k.lanes
     vectors = -(-columns // lanes)
     tail_mask = k.tail_mask(columns - (vectors - 1) * lanes, lanes)
@@ -143,7 +144,7 @@ def finish_tile(
     columns: Columns,
     position: Callable[[int, Index], Position],
 ) -> None:
-    """Bias, residual, activation and the group's elementwise work on a tile; then it goes to memory."""
+    """Bias, residual, activation and the group's elementwise work on a tile; then write it."""
     anchor = k.group.head
     bias, residual = (
         ([*anchor.inputs, None, None][2:4]) if not isinstance(anchor.op, Matmul) else (None, None)
@@ -226,7 +227,7 @@ def registers(k: GroupKernel, values: Sequence[Any], kinds: Sequence[Kind]) -> l
 
 
 def split_rows(leading: Shape) -> tuple[DimLike, DimLike]:
-    """(outer, inner) rows: the inner ones a fixed number worth tiling for itself, or else all of them."""
+    """(outer, inner) rows: inner is a fixed number worth tiling for itself, or else all of them."""
     fixed = 1
     for place in range(len(leading) - 1, -1, -1):
         dim = leading[place]

@@ -1,7 +1,8 @@
-"""Convolution without copies: register tiles of positions x filters, weights packed, the epilogue fused.
+"""Convolution without copies: tiles of positions x filters in registers, the epilogue fused.
 
-A tile takes R neighbouring positions of the last spatial axis and V vectors of filters. Its sums run over the window
-and the input channels; each step loads V vectors of packed weights and broadcasts R elements of the array.
+A tile takes R neighbouring positions of the last spatial axis and V vectors of filters. Its sums
+run over the window and the input channels; each step loads V vectors of packed weights and
+broadcasts R elements of the array.
 """
 
 from __future__ import annotations
@@ -40,21 +41,20 @@ from kerac.backends.llvm.window import (
     spans,
     window_axes,
 )
+from kerac.ir.dims import known_dim
 from kerac.ir.graph import Value
 from kerac.ir.ops.convolution import Convolution
 from kerac.ir.types import TensorType
 
-WIDE_WINDOW = (
-    15  # elements on the last axis, above which the border is padded instead of being laid out
-)
+# elements on the last axis, above which the border is padded instead of being laid out
+WIDE_WINDOW = 15
 
 
 @lowers(Convolution)
 def lower_convolution(lowering: Lowering, group: Group) -> None:
     """y[n, p, f] = sum over e, c of x[n, p * stride + e, c] * kernel[e, c, f]"""
     anchor = group.head
-    op, (x, kernel) = anchor.op, anchor.operands[:2]
-    assert isinstance(op, Convolution)
+    op, (x, kernel) = group.head_op(Convolution), anchor.operands[:2]
     axes = axes_of(op, x, kernel, anchor)
     array = constant_array(kernel)
     if is_pointwise(op, axes):
@@ -99,10 +99,10 @@ def pad_last_axis(lowering: Lowering, x: Value, axes: list[Axis]) -> tuple[Buffe
 
     last = axes[-1]
     pairs = [(0, 0)] * x.ndim
-    pairs[-2] = (int(last.before), int(last.after))  # type: ignore[call-overload]
+    pairs[-2] = (last.before, last.after)
     padded = Pad(tuple(pairs))(x)
     buffer = lowering.scratch(padded.tensor_type, "padded")
-    copy_padded(lowering, x, padded.tensor_type, int(last.before), buffer)  # type: ignore[call-overload]
+    copy_padded(lowering, x, padded.tensor_type, last.before, buffer)
     length = last.length + last.before + last.after
     return buffer, [
         *axes[:-1],
@@ -157,11 +157,9 @@ class _Direct:
     source: Buffer
 
     def __post_init__(self) -> None:
-        anchor = self.group.head
-        assert isinstance(anchor.op, Convolution)
-        self.anchor = anchor
-        self.groups = anchor.op.groups
-        *_, self.channels, filters = anchor.operands[1].shape
+        self.anchor = self.group.head
+        self.groups = self.group.head_op(Convolution).groups
+        *_, self.channels, filters = self.anchor.operands[1].shape
         self.filters = filters // self.groups  # of one group
         self.all_channels = self.channels * self.groups
         self.k: GroupKernel = self.lowering.kernel(self.group)
@@ -200,7 +198,7 @@ class _Direct:
         packed = self.lowering.constant(
             _packed(self.lowering, array, self.groups, self.tile.vectors, k.lanes), "weights"
         )
-        size = packed.type.shape[0] // self.groups
+        size = known_dim(packed.type.shape[0]) // self.groups
         return WeightMatrix(
             k.read(packed), rows, self.filters, k.lanes, self.tile.vectors, 0, group * size
         )
@@ -268,9 +266,7 @@ class _Direct:
             start = (n * array_rows + array_row) * width + first * last.stride
 
             def element(e: Index, reached: Sequence[int], sums: Sequence[Any]) -> Sequence[Any]:
-                place = (
-                    k.subtract(start + e * last.dilation, k.dim(last.before)) * self.all_channels
-                )
+                place = k.subtract(start + e * last.dilation, last.before) * self.all_channels
                 place = place + group * self.channels
                 weight_row = (window_row * last.window + e) * self.channels
 
@@ -316,7 +312,7 @@ class _Direct:
 def _packed(
     lowering: Lowering, array: np.ndarray, groups: int, block: int, lanes: int
 ) -> np.ndarray:
-    """The packed weights of all groups one after the other; packed once however often they are asked for."""
+    """The packed weights of all groups one after the other; each array is packed only once."""
     key = (id(array), groups, block, lanes)
     if key not in lowering.packed:
         *window, channels, filters = array.shape

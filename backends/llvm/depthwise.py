@@ -1,4 +1,4 @@
-"""Depthwise convolution: every channel for itself, so vectors run over channels and rows of positions stay in registers."""
+"""Depthwise convolution: vectors run over channels, and rows of positions stay in registers."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def lower_depthwise(lowering: Lowering, group: Group, axes: list[Axis]) -> None:
                         "w",
                         span.first,
                         stop,
-                        lambda w, span=span: tile(w, span.rows, span.valid),  # type: ignore[misc]
+                        lambda w, span=span: tile(w, span.rows, span.valid),
                         step=span.rows,
                     )
                 return
@@ -63,7 +63,7 @@ def lower_depthwise(lowering: Lowering, group: Group, axes: list[Axis]) -> None:
 
 
 def _tile_rows(k: GroupKernel, last: Axis) -> int:
-    """As many positions as registers hold sums, beside the elements and the weights of one line of the window."""
+    """As many positions as registers hold sums, beside the elements and weights of one line."""
     most = max(1, (k.target.vector_registers - 4) // 2)
     if not isinstance(last.positions, int):
         return most
@@ -91,7 +91,7 @@ def _tile(
     def line(array_row: Index, window_row: Index, sums: Sequence[Any]) -> Sequence[Any]:
         start = k.subtract(
             (n * array_rows + array_row) * k.dim(last.length) + first * last.stride,
-            k.dim(last.before),
+            last.before,
         )
         base = start * channels + c
         loaded: dict[int, Register] = {}

@@ -1,11 +1,12 @@
-"""Groups without an anchor: elementwise work over a whole array, in as few and as long loops as broadcasting allows."""
+"""Groups without an anchor: elementwise work over a whole array in as few loops as can be."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 
 from kerac.backends.llvm.grouping import Group
-from kerac.backends.llvm.kernel import Index, Mask
+from kerac.backends.llvm.kernel import Index, LoopKind, Mask
 from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
 from kerac.backends.llvm.plan import Buffer
 from kerac.backends.llvm.pointwise import (
@@ -42,21 +43,26 @@ def lower_elementwise(lowering: Lowering, group: Group) -> None:
     lowering.launch(k)
 
 
-def for_each_element(k: GroupKernel, whole: Shape, shapes: list[Shape], body: object) -> None:
-    """body(position, lanes, mask) over `whole`; axes along which no operand of `shapes` stretches run as one."""
+def for_each_element(
+    k: GroupKernel,
+    whole: Shape,
+    shapes: list[Shape],
+    body: Callable[[Position, int, Mask], None],
+) -> None:
+    """body(position, lanes, mask) over `whole`; axes that `shapes` stretch alike run as one."""
     spans = collapse(whole, shapes)
     if not spans:
-        body(Position(()), 1, None)  # type: ignore[operator]
+        body(Position(()), 1, None)
         return
 
     def nest(place: int, parts: tuple[Part, ...]) -> None:
         first, last = spans[place]
         length = prod(whole[first:last], start=1)
-        kind = "serial" if place else "parallel"
+        kind: LoopKind = "serial" if place else "parallel"
         if place == len(spans) - 1:
 
             def vector(index: Index, lanes: int, mask: Mask) -> None:
-                body(Position((*parts, Part(index, first, last))), lanes, mask)  # type: ignore[operator]
+                body(Position((*parts, Part(index, first, last))), lanes, mask)
 
             for_each_vector(k, f"i{place}", length, vector, kind)
         else:

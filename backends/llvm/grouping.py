@@ -1,16 +1,19 @@
 """Group elementwise work: which values one kernel computes in registers.
 
-A group is an anchor (a contraction, window, reduction, movement, ... or none) and the elementwise values after it.
-Only the root leaves the registers: every other member is used inside the group alone.
+A group is an anchor (a contraction, window, reduction, movement, ... or none) and the elementwise
+values after it. Only the root leaves the registers: every other member is used inside the group
+alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from kerac.ir.errors import InternalError
 from kerac.ir.graph import Graph, Value
+from kerac.ir.op import Op
 from kerac.ir.ops.constant import Constant, Input, Item, Parameter
 from kerac.ir.ops.elementwise import Elementwise
 from kerac.ir.ops.movement import Reshape
@@ -18,6 +21,8 @@ from kerac.ir.ops.training import Dropout
 
 ALIASES = (Reshape, Dropout)  # the same elements in the same order: no kernel, the same memory
 LEAVES = (Input, Constant, Parameter, Item)
+
+AnyOp = TypeVar("AnyOp", bound=Op)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +44,13 @@ class Group:
             raise InternalError(f"the group of {self.root.name} has no anchor")
         return self.anchor
 
+    def head_op(self, kind: type[AnyOp]) -> AnyOp:
+        """The anchor's op, which is of the `kind` that the lowering is registered for."""
+        op = self.head.op
+        if not isinstance(op, kind):
+            raise InternalError(f"{op.text_name} is lowered as if it were {kind.__name__}")
+        return op
+
     @property
     def name(self) -> str:
         """Name of the op that says most about the group."""
@@ -46,7 +58,10 @@ class Group:
 
 
 def group_elementwise(graph: Graph, takes_epilogue: Callable[[Value], bool]) -> list[Group]:
-    """Groups of `graph` in an order in which they can run; `takes_epilogue` says which anchors may have more members."""
+    """Groups of `graph` in an order in which they can run.
+
+    `takes_epilogue` says which anchors may have more members.
+    """
     outputs = set(graph.outputs)
     group_of: dict[Value, Value] = {}  # value -> root of its group
     anchors: dict[Value, Value] = {}

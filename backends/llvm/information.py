@@ -1,4 +1,4 @@
-"""What a compiled model says of itself: the `kerac_info` structure of the C interface as LLVM constants.
+"""What a compiled model says of itself: `kerac_info` of the C interface as LLVM constants.
 
 The layout is that of `kerac.runtime.abi`, which header and loader share.
 """
@@ -95,6 +95,7 @@ def producer() -> str:
 
 def _tensor_globals(strings: _Strings, name: str, tensors: tuple[TensorInfo, ...]) -> list[str]:
     lines, rows = [], []
+    row_type = "{ ptr, ptr, ptr, ptr, i64, ptr }"
     for number, tensor in enumerate(tensors):
         shape = ", ".join(f"i64 {entry}" for entry in tensor.shape)
         lines.append(
@@ -103,10 +104,8 @@ def _tensor_globals(strings: _Strings, name: str, tensors: tuple[TensorInfo, ...
         texts = (tensor.name, tensor.dtype, tensor.type, tensor.origin)
         fields = [f"ptr {strings.pointer(text)}" for text in texts]
         fields += [f"i64 {len(tensor.shape)}", f"ptr @{name}_{number}_shape"]
-        rows.append(f"{{ ptr, ptr, ptr, ptr, i64, ptr }} {{ {', '.join(fields)} }}")
-    lines.append(
-        f"@{name} = internal constant [{len(rows)} x {{ ptr, ptr, ptr, ptr, i64, ptr }}] [{', '.join(rows)}]"
-    )
+        rows.append(f"{row_type} {{ {', '.join(fields)} }}")
+    lines.append(f"@{name} = internal constant [{len(rows)} x {row_type}] [{', '.join(rows)}]")
     return lines
 
 
@@ -151,8 +150,7 @@ class _Strings:
                 chr(b) if 32 <= b < 127 and chr(b) not in '"\\' else f"\\{b:02X}" for b in data
             )
             pointer = f"@{self.prefix}_string_{len(self._known)}"
-            self.globals.append(
-                f'{pointer} = internal unnamed_addr constant [{len(data) + 1} x i8] c"{escaped}\\00"'
-            )
+            array = f'[{len(data) + 1} x i8] c"{escaped}\\00"'
+            self.globals.append(f"{pointer} = internal unnamed_addr constant {array}")
             self._known[text] = pointer
         return self._known[text]

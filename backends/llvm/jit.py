@@ -16,7 +16,7 @@ from kerac.ir.errors import InternalError
 
 @dataclass(frozen=True)
 class Loaded:
-    """Machine code in this process: the address of its `kerac_info`, and what must stay alive with it."""
+    """Machine code in this process: the address of its `kerac_info`, and what keeps it alive."""
 
     information: int
     keep: tuple[Any, ...]

@@ -1,4 +1,4 @@
-"""From a graph to a plan: each op's file registers one function that lowers it; here is what they all share."""
+"""From a graph to a plan: each op's file registers how it is lowered; here is what they share."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WITHOUT_EPILOGUE: set[type[Op]] = set()
 
 
 def lowers(*ops: type[Op], epilogue: bool = True) -> Callable[[Lower], Lower]:
-    """Register the function that lowers `ops`; with `epilogue` it ends every element with `GroupKernel.finish`."""
+    """Register the function that lowers `ops`; with `epilogue` every element ends in `finish`."""
 
     def register(function: Lower) -> Lower:
         for op in ops:
@@ -40,7 +40,7 @@ def lowers(*ops: type[Op], epilogue: bool = True) -> Callable[[Lower], Lower]:
 
 
 class GroupKernel(KernelBuilder):
-    """The builder of one kernel of a group: pointers come from values, results leave through `finish`."""
+    """The builder of a group's kernel: pointers come from values, results leave by `finish`."""
 
     def __init__(self, lowering: Lowering, group: Group, name: str) -> None:
         super().__init__(name, lowering.target.lanes())
@@ -75,7 +75,7 @@ class GroupKernel(KernelBuilder):
         return self._pointers[buffer]
 
     def finish(self, value: Register, position: Position, mask: Mask = None) -> None:
-        """Do the group's elementwise work on the anchor's element(s) at `position` and write the root's."""
+        """Do the group's elementwise work on the anchor's `value` at `position`; write the root."""
         result = evaluate_members(self, self.group, value, position, value.kind.lanes, mask)
         root = self.group.root
         self.store(self.write(root), offset(self, position, root.shape, root.shape), result, mask)

@@ -1,23 +1,24 @@
-"""Plan memory: where in one arena each intermediate array lies, so that arrays that live at different times share it.
+"""Plan memory: where in one arena arrays lie, so that those that live at other times share it.
 
-Sizes are polynomials in the symbolic dims. Arrays whose sizes are multiples of the same polynomial (all that grow
-with the batch, say) share a region, in which offsets are planned once for every value of the symbols.
+Sizes are polynomials in the symbolic dims. Arrays whose sizes are multiples of the same polynomial
+(all that grow with the batch, say) share a region, in which offsets are planned once for every
+value of the symbols.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import gcd, prod
+from math import gcd
 
 from kerac.backends.llvm.plan import Buffer, Plan
-from kerac.ir.dims import Dim, DimLike
+from kerac.ir.dims import Dim, DimLike, known_dim
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
 
 @dataclass(frozen=True)
 class Slot:
-    """Bytes `offset` ... `offset + size` of a region, both to be multiplied by the region's factor."""
+    """Bytes `offset` ... `offset + size` of a region, both times the region's factor."""
 
     factor: DimLike
     offset: int
@@ -57,7 +58,7 @@ class MemoryPlan:
 
 
 def plan_memory(plan: Plan) -> MemoryPlan:
-    """Give every arena buffer of `plan` a place; largest first, each as low as its lifetime allows."""
+    """Give every arena buffer of `plan` a place: largest first, as low as its lifetime allows."""
     lifetimes = _lifetimes(plan)
     slots: dict[Buffer, Slot] = {}
     requests = {buffer: _request(buffer) for buffer in lifetimes}
@@ -82,8 +83,8 @@ def lower_bound(plan: Plan, dims: dict[str, int]) -> int:
     """The most bytes that are alive at the same time, for given dims: no plan can need less."""
     lifetimes = _lifetimes(plan)
     sizes = {
-        buffer: prod(buffer.type.substitute(dims).shape, start=buffer.bytes) for buffer in lifetimes
-    }  # type: ignore[arg-type]
+        buffer: known_dim(buffer.type.substitute(dims).size) * buffer.bytes for buffer in lifetimes
+    }
     return max(
         (
             sum(
@@ -107,7 +108,7 @@ def _lifetimes(plan: Plan) -> dict[Buffer, tuple[int, int]]:
 
 
 def _request(buffer: Buffer) -> tuple[DimLike, int]:
-    """The symbolic factor of a buffer's size and the aligned number of bytes it is multiplied by."""
+    """The symbolic factor of a buffer's size and the aligned number of bytes it multiplies."""
     size = buffer.type.size
     if not isinstance(size, Dim):
         return 1, _aligned(size * buffer.bytes)

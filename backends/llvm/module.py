@@ -1,4 +1,4 @@
-"""A plan as one LLVM module: its kernels, the function that runs them, and what the library says of itself."""
+"""A plan as one LLVM module: kernels, what runs them, and what the library says of itself."""
 
 from __future__ import annotations
 
@@ -58,13 +58,14 @@ def place_weights(plan: Plan) -> Weights:
 def build_module(
     plan: Plan, target: Target, name: str, weights_address: int | None = None, assembly: str = ""
 ) -> Module:
-    """Emit `plan`; weights are at an address of this process or else at `NAME_weights`, which `assembly` defines."""
+    """Emit `plan`; weights lie at an address of this process, or where `assembly` defines them."""
     emitter = Emitter()
     weights, memory = place_weights(plan), plan_memory(plan)
     kernels = [emitter.function(kernel, "#0") for kernel in plan.kernels]
     if weights_address is None:
         base = f"@{name}_weights"
-        declared = f"@{name}_weights = external hidden constant [{max(weights.size, 1)} x i8], align {ALIGNMENT}"
+        section = f"[{max(weights.size, 1)} x i8], align {ALIGNMENT}"
+        declared = f"{base} = external hidden constant {section}"
     else:
         base, declared = f"inttoptr (i64 {weights_address} to ptr)", ""
     information = model_information(plan, target, name, weights.size)
@@ -79,11 +80,23 @@ def build_module(
         functions.output_shape(name),
         information_text(information, name),
         *emitter.declarations,
-        f'attributes #0 = {{ nounwind "target-cpu"="{target.cpu}" "target-features"="{target.features}" '
-        f'"prefer-vector-width"="{target.vector_bytes * 8}" "min-legal-vector-width"="{target.vector_bytes * 8}" '
-        f'"frame-pointer"="none" "no-builtins" }}',
+        _attributes(target),
     ]
     return Module("\n".join(parts) + "\n", weights, memory, information)
+
+
+def _attributes(target: Target) -> str:
+    """Attributes of every function: code for this CPU, with its vectors whole."""
+    vector_bits = target.vector_bytes * 8
+    values = {
+        "target-cpu": target.cpu,
+        "target-features": target.features,
+        "prefer-vector-width": vector_bits,
+        "min-legal-vector-width": vector_bits,
+        "frame-pointer": "none",
+    }
+    texts = " ".join(f'"{key}"="{value}"' for key, value in values.items())
+    return f'attributes #0 = {{ nounwind {texts} "no-builtins" }}'
 
 
 class _Functions:
@@ -159,7 +172,8 @@ class _Functions:
         for code in (NULL_POINTER, DIM_NOT_POSITIVE, WORKSPACE_NOT_ALIGNED):
             emit.lines.append(f"fail{code}:")
             emit.line(f"ret i32 {code}")
-        head = f"define internal i32 @{name}_run_dims(ptr %inputs, ptr %outputs, ptr %dims, ptr %workspace) #0 {{"
+        parameters = "ptr %inputs, ptr %outputs, ptr %dims, ptr %workspace"
+        head = f"define internal i32 @{name}_run_dims({parameters}) #0 {{"
         return "\n".join([head, "entry:", *emit.lines, "}"])
 
     def _array(self, table: str, number: int) -> str:
@@ -171,12 +185,10 @@ class _Functions:
 
     def _addresses(self, arrays: dict[tuple[str, int], str]) -> dict[Buffer, str]:
         emit = self.emitter
-        starts = {
-            factor: emit.assign(
-                f"getelementptr i8, ptr %workspace, i64 {self._dim(self.memory.region_start(factor))}"
-            )
-            for factor in self.memory.regions
-        }
+        starts: dict[DimLike, str] = {}
+        for factor in self.memory.regions:
+            start = self._dim(self.memory.region_start(factor))
+            starts[factor] = emit.assign(f"getelementptr i8, ptr %workspace, i64 {start}")
         factors = {factor: self._dim(factor) for factor in self.memory.regions}
         addresses: dict[Buffer, str] = {}
         for buffer in self.plan.buffers:
@@ -234,5 +246,6 @@ class _Functions:
         for code in (NULL_POINTER, DIM_NOT_POSITIVE):
             emit.lines.append(f"fail{code}:")
             emit.line(f"ret i32 {code}")
-        head = f"define internal i32 @{name}_output_shape_dims(i64 %output, ptr %dims, ptr %shape) #0 {{"
+        parameters = "i64 %output, ptr %dims, ptr %shape"
+        head = f"define internal i32 @{name}_output_shape_dims({parameters}) #0 {{"
         return "\n".join([head, "entry:", *emit.lines, "}"])

@@ -1,4 +1,4 @@
-"""What a graph becomes before LLVM sees it: buffers, kernels, and the order in which kernels run on buffers."""
+"""What a graph becomes before LLVM sees it: buffers, kernels, and the order in which they run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Place = Literal["input", "output", "constant", "arena"]
 
 @dataclass(eq=False)
 class Buffer:
-    """Memory that holds one array. `number` counts inputs and outputs; a constant holds its `array`."""
+    """Memory of one array. `number` counts inputs and outputs; a constant holds its `array`."""
 
     name: str
     type: TensorType
@@ -32,7 +32,7 @@ class Buffer:
 
 @dataclass(frozen=True)
 class Launch:
-    """One run of a kernel on buffers, in the order of its pointers; `values` say what it computes."""
+    """One run of a kernel on buffers, in the order of its pointers; it computes `values`."""
 
     kernel: Kernel
     buffers: tuple[Buffer, ...]

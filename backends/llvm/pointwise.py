@@ -1,17 +1,18 @@
-"""Elements at a position: where an operand's element lies, and what the elementwise members of a group make of it."""
+"""Elements at a position: where an operand's lies, and what a group's members make of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kerac.backends.llvm.grouping import Group
-from kerac.backends.llvm.kernel import Index, Kind, Mask, Register
+from kerac.backends.llvm.kernel import Index, Kind, LoopKind, Mask, Register
 from kerac.ir.dims import DimLike
 from kerac.ir.errors import InternalError
 from kerac.ir.graph import Value
+from kerac.ir.op import Op
 from kerac.ir.ops.constant import Constant, Parameter
 from kerac.ir.ops.elementwise import Cast, Comparison, Elementwise, Logical, LogicalNot
 from kerac.ir.types import Shape
@@ -82,7 +83,7 @@ def load_at(
     mask: Mask,
     shape: Shape | None = None,
 ) -> Register:
-    """The element of `value` at `position`, or a vector of `lanes` from there on along the last part.
+    """The element of `value` at `position`, or a vector of `lanes` along the last part.
 
     The value is read as an array of `shape`, where that is given.
     """
@@ -91,12 +92,11 @@ def load_at(
         return k.number(number, Kind(value.dtype))
     shape = value.shape if shape is None else shape
     own = spread(shape, len(whole))
-    last = position.parts[-1] if position.parts else None
-    stretched = last is None or all(own[axis] == 1 for axis in range(last.first, last.last))
+    along = [axis for part in position.parts[-1:] for axis in range(part.first, part.last)]
     place = offset(k, position, shape, whole)
-    if stretched or lanes == 1:
+    if lanes == 1 or all(own[axis] == 1 for axis in along):
         return k.load(k.read(value), place)
-    if any(own[axis] != whole[axis] for axis in range(last.first, last.last)):
+    if any(own[axis] != whole[axis] for axis in along):
         raise InternalError(
             f"{value.name} {value.type} is not contiguous along the vectors of {whole}"
         )
@@ -148,20 +148,23 @@ def epilogue_shapes(group: Group) -> list[Shape]:
     ]
 
 
-def apply_elementwise(k: GroupKernel, op: Any, operands: list[Register]) -> Register:
+def apply_elementwise(k: GroupKernel, op: Op, operands: list[Register]) -> Register:
     """One elementwise op on registers."""
+    result: Register
     match op:
         case Cast(dtype):
-            return k.convert(operands[0], dtype)
+            result = k.convert(operands[0], dtype)
         case Comparison():
-            return k.compare(op.predicate, *operands)
+            result = k.compare(op.predicate, *operands)
         case LogicalNot():
-            return k.compute("xor", operands[0], True)
+            result = k.compute("xor", operands[0], True)
         case Logical():
-            return k.compute(op.predicate.removeprefix("logical_"), *operands)
+            result = k.compute(op.predicate.removeprefix("logical_"), *operands)
         case Elementwise():
-            return op.formula(k.mathematics, *operands)
-    raise InternalError(f"{op.text_name} is not elementwise")
+            result = op.formula(k.mathematics, *operands)
+        case _:
+            raise InternalError(f"{op.text_name} is not elementwise")
+    return result
 
 
 def for_each_vector(
@@ -169,9 +172,12 @@ def for_each_vector(
     name: str,
     length: DimLike,
     body: Callable[[Index, int, Mask], None],
-    kind: str = "serial",
+    kind: LoopKind = "serial",
 ) -> None:
-    """body(index, lanes, mask) for vectors that cover 0 ... length - 1; the last one masked where it is not full."""
+    """body(index, lanes, mask) for vectors that cover 0 ... length - 1.
+
+    The last one is masked where it is not full.
+    """
     lanes = k.lanes
     if isinstance(length, int):
         if length == 1:

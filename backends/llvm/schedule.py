@@ -1,7 +1,8 @@
-"""Register tiles: how many rows and vectors of a product are summed in registers at once, chosen by shapes and target.
+"""Register tiles: how many rows and vectors of a product are summed in registers at once.
 
-A tile of R rows and V vectors needs R * V accumulators, V vectors of weights and one broadcast element. Each step of
-the sum loads R + V vectors and does R * V multiply-adds, of which the machine starts two in a cycle.
+A tile of R rows and V vectors needs R * V accumulators, V vectors of weights and one broadcast
+element. Each step of the sum loads R + V vectors and does R * V multiply-adds, of which the machine
+starts two in a cycle. Shapes and target choose R and V.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from functools import cache
 from kerac.backends.llvm.target import Target
 
 LATENCY = 4  # cycles until a multiply-add's result can be used
-WAYS = 8  # rows whose distance is a multiple of a cache way's size and that still fit the first-level cache
+WAYS = 8  # rows a multiple of a cache way's size apart that still fit the first-level cache
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def fits(rows: int, vectors: int, target: Target) -> bool:
 
 @cache
 def choose_tile(target: Target, rows: int, vectors: int, row_bytes: int) -> Tile:
-    """The tile with the least estimated time for `rows` x `vectors`, rows `row_bytes` apart in memory."""
+    """The tile with the least estimated time for `rows` x `vectors`, rows `row_bytes` apart."""
     most = WAYS if row_bytes % 4096 == 0 else target.vector_registers
     candidates = [
         Tile(r, v)
@@ -57,7 +58,7 @@ def _total(tile: Tile, rows: int, vectors: int) -> float:
 
 
 def small_rows(target: Target, tile: Tile) -> list[Tile]:
-    """Tiles for the rows that `tile` leaves, down to single rows; fewer rows take whole multiples of its vectors."""
+    """Tiles for the rows that `tile` leaves, down to single ones; fewer rows, more vectors."""
     found = []
     for rows in (4, 1):
         if rows < tile.rows:

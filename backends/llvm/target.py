@@ -27,8 +27,8 @@ class Target:
 
 
 X86 = {
-    # name: (cpu, features, bytes of a vector register, number of them); LLVM prefers half vectors on
-    # some CPUs for the sake of their clock, but our kernels are written for whole ones
+    # name: (cpu, features, bytes of a vector register, number of them); LLVM prefers half vectors
+    # on some CPUs for the sake of their clock, but our kernels are written for whole ones
     "avx512": ("skylake-avx512", "-prefer-256-bit", 64, 32),
     "avx2": ("haswell", "", 32, 16),
     "x86-64": ("x86-64", "", 16, 16),

@@ -1,8 +1,9 @@
 """Sliding windows over spatial axes: which elements of the window lie inside the array, and where.
 
-All spatial axes but the last are walked with the range of the window clamped to the array, so that padding costs
-nothing there. Along the last axis tiles of positions are laid out when the kernel is built: those at the border know
-which of their positions each element of the window reaches, those inside need no test.
+All spatial axes but the last are walked with the range of the window clamped to the array, so that
+padding costs nothing there. Along the last axis tiles of positions are laid out when the kernel is
+built: those at the border know which of their positions each element of the window reaches, those
+inside need no test.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from math import prod
 from typing import Any
 
 from kerac.backends.llvm.kernel import Index, KernelBuilder, Kind
-from kerac.ir.dims import DimLike
+from kerac.ir.dims import DimLike, known_dim
 from kerac.ir.ops.window import Padding, explicit_padding
 from kerac.ir.types import Shape
 
@@ -26,8 +27,8 @@ class Axis:
     window: int
     stride: int
     dilation: int
-    before: DimLike
-    after: DimLike
+    before: int
+    after: int
     positions: DimLike
 
     @property
@@ -38,7 +39,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Span:
-    """Tiles of `rows` positions from `first` on, `count` of them; `valid[t]` are the rows that element t reaches."""
+    """`count` tiles of `rows` positions from `first` on; element t reaches the rows `valid[t]`."""
 
     first: int
     count: int
@@ -65,11 +66,11 @@ def window_axes(
 
 
 def spans(axis: Axis, rows: int) -> Iterator[Span]:
-    """Tiles of at most `rows` positions that cover an axis of fixed length; equal neighbours together."""
-    assert isinstance(axis.positions, int)
+    """Tiles of at most `rows` positions over an axis of fixed length; equal neighbours together."""
+    positions = known_dim(axis.positions)
     pending: Span | None = None
-    for first in range(0, axis.positions, rows):
-        height = min(rows, axis.positions - first)
+    for first in range(0, positions, rows):
+        height = min(rows, positions - first)
         valid = tuple(_valid(axis, first, height, element) for element in range(axis.window))
         whole = all(len(reached) == height for reached in valid)
         if pending and whole and pending.valid == valid:
@@ -83,20 +84,19 @@ def spans(axis: Axis, rows: int) -> Iterator[Span]:
 
 
 def _valid(axis: Axis, first: int, rows: int, element: int) -> tuple[int, ...]:
-    assert isinstance(axis.length, int)
-    assert isinstance(axis.before, int)
+    length = known_dim(axis.length)
     places = [
         (first + row) * axis.stride + element * axis.dilation - axis.before for row in range(rows)
     ]
-    return tuple(row for row, place in enumerate(places) if 0 <= place < axis.length)
+    return tuple(row for row, place in enumerate(places) if 0 <= place < length)
 
 
 def clamped_range(k: KernelBuilder, axis: Axis, position: Index) -> tuple[Index, Index]:
     """First and last + 1 element of the window at `position` that lie inside the array."""
     if not axis.padded:
         return 0, axis.window
-    start = k.subtract(position * axis.stride, k.dim(axis.before))
-    # element e lies at start + e * dilation; divisions round up, and their operands are not negative
+    start = k.subtract(position * axis.stride, axis.before)
+    # element e lies at start + e * dilation; divisions round up, their operands are not negative
     low = k.quotient(k.maximum(k.subtract(axis.dilation - 1, start), 0), axis.dilation)
     room = k.maximum(k.add(k.subtract(k.dim(axis.length), start), axis.dilation - 1), 0)
     high = k.minimum(k.quotient(room, axis.dilation), axis.window)
@@ -111,7 +111,7 @@ def over_leading_window(
     carried: Sequence[Any],
     kinds: Sequence[Kind],
 ) -> tuple[Any, ...]:
-    """body(row of the array, row of the window, carried) for all elements of the window on the leading axes.
+    """body(row of the array, row of the window, carried) over the window on the leading axes.
 
     A row counts the places of all leading axes together, row-major.
     """
@@ -128,7 +128,7 @@ def over_leading_window(
         low, high = ranges[place]
 
         def element(e: Index, *values: Any) -> Sequence[Any]:
-            at = k.subtract(positions[place] * axis.stride + e * axis.dilation, k.dim(axis.before))
+            at = k.subtract(positions[place] * axis.stride + e * axis.dilation, axis.before)
             return nest(
                 place + 1, array_row * k.dim(axis.length) + at, window_row * axis.window + e, values
             )

@@ -1,6 +1,6 @@
-"""Generate object code in a process of its own, because LLVM ends the process when it meets what it cannot do.
+"""Generate object code in a process of its own: LLVM ends the process where it cannot go on.
 
-    python -m kerac.backends.llvm.worker MODULE.ll TARGET.json OBJECT.o
+`python -m kerac.backends.llvm.worker MODULE.ll TARGET.json OBJECT.o`
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from kerac.ir.errors import InternalError
 
 def emit_in_child(text: str, target: Target, folder: Path) -> bytes:
     """Object code of a module, made by a child process that keeps its files in `folder`."""
-    module, description, output = (folder / name for name in ("module.ll", "target.json", "module.o"))
+    files = [folder / name for name in ("module.ll", "target.json", "module.o")]
+    module, description, output = files
     module.write_text(text)
     description.write_text(json.dumps(asdict(target)))
-    command = [sys.executable, "-m", "kerac.backends.llvm.worker", module, description, output]
+    command = [sys.executable, "-m", "kerac.backends.llvm.worker", *map(str, files)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode or not output.exists():
         said = done.stderr.strip().splitlines()[-5:]

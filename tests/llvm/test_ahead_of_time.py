@@ -1,4 +1,4 @@
-"""Compiled libraries: what they need, what they export, that they are reentrant, and that C can use them."""
+"""Compiled libraries: what they need and export, that they are reentrant, that C can use them."""
 
 from __future__ import annotations
 
@@ -193,7 +193,8 @@ def test_a_failing_linker_is_one_clear_message(
 
 def test_other_endings_are_refused(tmp_path: Path) -> None:
     target = find_target()
-    with pytest.raises(CompileError, match=r"a library ends in \.so, \.o, \.a, but this ends in \.dll"):
+    said = r"a library ends in \.so, \.o, \.a, but this ends in \.dll"
+    with pytest.raises(CompileError, match=said):
         save_library(lower_graph(make_graph(), target), target, tmp_path / "net.dll")
 
 

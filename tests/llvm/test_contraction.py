@@ -29,7 +29,12 @@ def test_dense_with_weights_from_an_input() -> None:
 @pytest.mark.parametrize("batch", [1, 3, 20])
 @pytest.mark.parametrize(
     ("a", "b"),
-    [("N, 13, 20", "N, 20, 37"), ("N, T, 20", "N, 20, S"), ("N, 3, T, S", "N, 3, S, T"), ("N, 1, 1", "N, 1, 1")],
+    [
+        ("N, 13, 20", "N, 20, 37"),
+        ("N, T, 20", "N, 20, S"),
+        ("N, 3, T, S", "N, 3, S, T"),
+        ("N, 1, 1", "N, 1, 1"),
+    ],
 )
 def test_matmul(a: str, b: str, batch: int) -> None:
     check(f"def f(a: f32[{a}], b: f32[{b}]): return matmul(a, b)", {"N": batch, "T": 19, "S": 45})

@@ -16,7 +16,9 @@ def random_convolution(seed: int) -> tuple[str, dict[str, int], dict[str, np.nda
     spatial = int(generator.integers(1, 4))
     window = generator.integers(1, 6, spatial)
     strides = generator.integers(1, 4, spatial)
-    dilation = generator.integers(1, 3, spatial) if generator.random() < 0.3 else np.ones(spatial, int)
+    dilation = (
+        generator.integers(1, 3, spatial) if generator.random() < 0.3 else np.ones(spatial, int)
+    )
     extent = (window - 1) * dilation + 1
     lengths = extent + generator.integers(0, 20 if spatial < 3 else 6, spatial)
     groups = int(generator.choice([1, 1, 1, 2, 5]))

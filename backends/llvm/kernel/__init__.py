@@ -1,4 +1,4 @@
-"""The kernel IR: loop nests on buffers between the graph and LLVM, a builder, a printer and one emitter."""
+"""The kernel IR between graph and LLVM: loop nests on buffers, a builder, a printer, an emitter."""
 
 from kerac.backends.llvm.kernel.builder import KernelBuilder
 from kerac.backends.llvm.kernel.emit import Emitter
@@ -7,10 +7,23 @@ from kerac.backends.llvm.kernel.nodes import (
     Index,
     Kernel,
     Kind,
+    LoopKind,
     Mask,
     Operand,
     Pointer,
     Register,
 )
 
-__all__ = ["INDEX", "Emitter", "Index", "Kernel", "KernelBuilder", "Kind", "Mask", "Operand", "Pointer", "Register"]
+__all__ = [
+    "INDEX",
+    "Emitter",
+    "Index",
+    "Kernel",
+    "KernelBuilder",
+    "Kind",
+    "LoopKind",
+    "Mask",
+    "Operand",
+    "Pointer",
+    "Register",
+]

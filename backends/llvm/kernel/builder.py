@@ -1,4 +1,4 @@
-"""Building kernels: each method appends a statement and returns its register; numbers fold where they can."""
+"""Building kernels: each method appends a statement and returns its register; numbers fold."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ class KernelBuilder:
         kinds: Sequence[Kind] = (),
         kind: LoopKind = "serial",
     ) -> tuple[Any, ...]:
-        """`for name in range(start, stop, step)`: body(index, *carried) returns what is carried on, if anything is.
+        """`for name in range(start, stop, step)`: body(index, *carried) returns what is carried on.
 
-        `kinds` gives the kinds of numbers among the `carried`. Loops of a known length 0 or 1 dissolve.
+        `kinds` are those of the numbers among the `carried`. Loops of known length 0 or 1 dissolve.
         """
         if isinstance(start, int) and isinstance(stop, int) and stop - start <= step:
             return _values(body(start, *carried)) if stop > start else tuple(carried)
@@ -129,7 +129,7 @@ class KernelBuilder:
         self._block.append(Store(pointer, index, value, kind, mask))
 
     def compute(self, operation: str, *operands: Operand, result: Kind | None = None) -> Register:
-        """Append an operation; scalars among the operands are spread over the lanes of the widest one."""
+        """Append an operation; scalar operands are spread over the lanes of the widest one."""
         kind = self._common(operands)
         spread = tuple(self._spread(operand, kind.lanes) for operand in operands)
         register = Register(self._fresh("t"), result or kind, self)
@@ -219,7 +219,7 @@ class KernelBuilder:
         return self.compute("fma", x, y, z)
 
     def compare(self, predicate: str, x: Operand, y: Operand) -> Any:
-        """`predicate` is equal, not_equal, less, less_equal, greater or greater_equal; false where either is NaN."""
+        """`predicate` is (not_)equal, less(_equal) or greater(_equal), which NaN makes false."""
         if not isinstance(x, Register) and not isinstance(y, Register):
             return _COMPARE[predicate](x, y)
         kind = self._common((x, y))
@@ -241,7 +241,7 @@ class KernelBuilder:
         return register
 
     def convert(self, x: Register, dtype: str) -> Register:
-        """x in another dtype: floats are truncated towards zero (and clamped to the range), bool becomes 0 or 1."""
+        """x in another dtype: floats truncated towards zero and clamped, bool as 0 or 1."""
         if x.kind.dtype == dtype:
             return x
         return self.compute("convert", x, result=Kind(dtype, x.kind.lanes))
@@ -259,14 +259,14 @@ class KernelBuilder:
         return self._extreme("maximum", "greater", x, y)
 
     def _extreme(self, operation: str, predicate: str, x: Operand, y: Operand) -> Any:
-        if not isinstance(x, Register):
-            x, y = y, x
-        if not isinstance(x, Register):
-            return (min if operation == "minimum" else max)(x, y)
-        if not isinstance(y, Register) and x.kind.is_float:
+        if isinstance(x, Register):
+            if isinstance(y, Register) or not x.kind.is_float:
+                return self.compute(operation, x, y)
             # y cannot be NaN, and a select that keeps x is one instruction
             return self.select(self.compare(predicate, y, x), y, x)
-        return self.compute(operation, x, y)
+        if isinstance(y, Register):
+            return self._extreme(operation, predicate, y, x)
+        return (min if operation == "minimum" else max)(x, y)
 
     def reduce(self, operation: str, x: Register) -> Register:
         """One scalar from all lanes: `operation` is add, multiply, maximum or minimum."""
@@ -289,7 +289,7 @@ class KernelBuilder:
         return register
 
     def shuffle(self, x: Register, y: Register | None, picks: Sequence[int]) -> Register:
-        """One lane for each of `picks`, which count through the lanes of x and then those of y; -1 may be anything."""
+        """One lane for each of `picks`, which count through x's lanes, then y's; -1 is anything."""
         register = Register(self._fresh("v"), x.kind.with_lanes(len(picks)), self)
         self._block.append(Compute(register, "shuffle", (x, x if y is None else y, *picks), x.kind))
         return register

@@ -104,7 +104,7 @@ def _comparison(emit: Emitter, compute: Compute) -> str:
 
 
 def _reduction(emit: Emitter, compute: Compute) -> str:
-    """A fixed tree: halves are combined until one lane is left, so that the result never depends on the compiler."""
+    """A fixed tree: halves are combined until one lane is left, whatever the compiler does."""
     kind = compute.kind
     name = _choose(REDUCTIONS[compute.operation], kind, compute.operation)
     value = emit.operand(compute.operands[0], kind)
@@ -156,21 +156,26 @@ def _convert(emit: Emitter, compute: Compute) -> str:
 
 
 def _to_integer(emit: Emitter, value: str, source: Kind, target: Kind) -> str:
-    """Truncated towards zero and clamped; NaN becomes the lowest integer. LLVM's own saturation would go lane by lane."""
+    """Truncated towards zero and clamped; NaN becomes the lowest integer.
+
+    LLVM's own saturation would go lane by lane.
+    """
     if source.dtype in ("f16", "bf16"):
         wide = Kind("f32", source.lanes)
         value = emit.assign(f"fpext {llvm_type(source)} {value} to {llvm_type(wide)}")
         source = wide
     bits = 8 * BYTES[target.dtype]
-    low, high = (0, 2**bits - 1) if target.is_unsigned else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    low = 0 if target.is_unsigned else -(2 ** (bits - 1))
+    high = low + 2**bits - 1
     digits = 24 if source.dtype == "f32" else 53
     # the largest float that is not above `high`
     top = high if bits <= digits else (high + 1) - (high + 1 >> digits)
     type_, boolean = llvm_type(source), llvm_type(Kind("bool", source.lanes))
-    above = emit.assign(f"fcmp ogt {type_} {value}, {constant(low, source)}")
-    clamped = emit.assign(f"select {boolean} {above}, {type_} {value}, {type_} {constant(low, source)}")
-    below = emit.assign(f"fcmp olt {type_} {clamped}, {constant(top, source)}")
-    clamped = emit.assign(f"select {boolean} {below}, {type_} {clamped}, {type_} {constant(top, source)}")
+    least, most = constant(low, source), constant(top, source)
+    above = emit.assign(f"fcmp ogt {type_} {value}, {least}")
+    clamped = emit.assign(f"select {boolean} {above}, {type_} {value}, {type_} {least}")
+    below = emit.assign(f"fcmp olt {type_} {clamped}, {most}")
+    clamped = emit.assign(f"select {boolean} {below}, {type_} {clamped}, {type_} {most}")
     name, through = "fptoui" if target.is_unsigned else "fptosi", target
     if bits < 32:
         name, through = "fptosi", Kind("i32", target.lanes)
@@ -180,10 +185,9 @@ def _to_integer(emit: Emitter, value: str, source: Kind, target: Kind) -> str:
     if top == high:
         return number
     number = emit.assign(number)
-    huge = emit.assign(f"fcmp ogt {type_} {value}, {constant(top, source)}")
-    return (
-        f"select {boolean} {huge}, {llvm_type(target)} {constant(high, target)}, {llvm_type(target)} {number}"
-    )
+    huge = emit.assign(f"fcmp ogt {type_} {value}, {most}")
+    highest = f"{llvm_type(target)} {constant(high, target)}"
+    return f"select {boolean} {huge}, {highest}, {llvm_type(target)} {number}"
 
 
 def _bitcast(emit: Emitter, compute: Compute) -> str:
@@ -201,7 +205,8 @@ def _broadcast(emit: Emitter, compute: Compute) -> str:
     first = emit.assign(
         f"insertelement {llvm_type(kind)} poison, {llvm_type(scalar)} {value}, i64 0"
     )
-    return f"shufflevector {llvm_type(kind)} {first}, {llvm_type(kind)} poison, <{kind.lanes} x i32> zeroinitializer"
+    vectors = f"{llvm_type(kind)} {first}, {llvm_type(kind)} poison"
+    return f"shufflevector {vectors}, <{kind.lanes} x i32> zeroinitializer"
 
 
 def _number(emit: Emitter, compute: Compute) -> str:
@@ -229,11 +234,9 @@ def _insert(emit: Emitter, compute: Compute) -> str:
 def _shuffle(emit: Emitter, compute: Compute) -> str:
     x, y, *picks = compute.operands
     type_ = llvm_type(compute.kind)
+    vectors = ", ".join(f"{type_} {emit.operand(vector, compute.kind)}" for vector in (x, y))
     lanes = ", ".join("i32 poison" if pick == -1 else f"i32 {pick}" for pick in picks)
-    return (
-        f"shufflevector {type_} {emit.operand(x, compute.kind)}, {type_} {emit.operand(y, compute.kind)}, "
-        f"<{len(picks)} x i32> <{lanes}>"
-    )
+    return f"shufflevector {vectors}, <{len(picks)} x i32> <{lanes}>"
 
 
 def _mask(emit: Emitter, compute: Compute) -> str:

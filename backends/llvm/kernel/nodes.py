@@ -120,7 +120,10 @@ class Compute:
 
 @dataclass(frozen=True)
 class Load:
-    """`result = pointer[index ...]`, one element for each lane; lanes whose mask is false are zero and not read."""
+    """`result = pointer[index ...]`, one element for each lane.
+
+    Lanes whose mask is false are zero and not read.
+    """
 
     result: Register
     pointer: Pointer
@@ -141,7 +144,10 @@ class Store:
 
 @dataclass(frozen=True)
 class Loop:
-    """`for index in range(start, stop, step)`; `carried` begin as `initial`, go on as `following`, end as `results`."""
+    """`for index in range(start, stop, step)`, perhaps with values carried from step to step.
+
+    `carried` begin as `initial`, go on as `following`, end as `results`.
+    """
 
     kind: LoopKind
     index: Register

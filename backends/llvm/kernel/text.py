@@ -31,11 +31,14 @@ def _lines(body: list[Statement], indent: str) -> Iterator[str]:
     for statement in body:
         match statement:
             case Compute(result, operation, operands, kind):
-                yield f"{indent}{_target(result)} = {operation}[{kind}]({', '.join(map(_operand, operands))})"
+                call = f"{operation}[{kind}]({', '.join(map(_operand, operands))})"
+                yield f"{indent}{_target(result)} = {call}"
             case Load(result, pointer, index, mask):
-                yield f"{indent}{_target(result)} = load {pointer.name}[{_operand(index)}]{_mask(mask)}"
+                place = f"{pointer.name}[{_operand(index)}]{_mask(mask)}"
+                yield f"{indent}{_target(result)} = load {place}"
             case Store(pointer, index, value, kind, mask):
-                yield f"{indent}store[{kind}] {pointer.name}[{_operand(index)}] = {_operand(value)}{_mask(mask)}"
+                place = f"{pointer.name}[{_operand(index)}]"
+                yield f"{indent}store[{kind}] {place} = {_operand(value)}{_mask(mask)}"
             case Loop():
                 yield from _loop_lines(statement, indent)
             case If(condition, inner):
@@ -52,7 +55,8 @@ def _loop_lines(loop: Loop, indent: str) -> Iterator[str]:
     carried = ", ".join(
         f"{r.name}={_operand(o)}" for r, o in zip(loop.carried, loop.initial, strict=True)
     )
-    yield f"{indent}{results}{parallel}for {loop.index.name} from {span}{f' carrying {carried}' if carried else ''}:"
+    carrying = f" carrying {carried}" if carried else ""
+    yield f"{indent}{results}{parallel}for {loop.index.name} from {span}{carrying}:"
     yield from _lines(loop.body, indent + "    ")
     if loop.following:
         yield f"{indent}    carry {', '.join(map(_operand, loop.following))}"
