@@ -35,8 +35,8 @@ class Emitter:
         self._body(kernel.body)
         parameters = [f"ptr noalias nocapture %{p.name}" for p in kernel.pointers]
         parameters += [f"i64 %{register.name}" for register in kernel.dims.values()]
-        head = f"define internal void @{kernel.name}({', '.join(parameters)}) {attributes} {{\nentry:\n"
-        return head + "\n".join(self.lines) + "\n  ret void\n}\n"
+        head = f"define internal void @{kernel.name}({', '.join(parameters)}) {attributes} {{"
+        return "\n".join([head, "entry:", *self.lines, "  ret void", "}", ""])
 
     def fresh(self, name: str = "x") -> str:
         """A name no kernel register has."""
@@ -83,15 +83,16 @@ class Emitter:
         instruction: Instruction = INSTRUCTIONS[compute.operation]
         self.line(f"%{compute.result.name} = {instruction(self, compute)}")
 
-    def _address(self, pointer_name: str, dtype: str, index: Operand) -> str:
-        place = self.operand(index, INDEX)
+    def _address(self, access: Load | Store) -> str:
+        element = memory_type(access.pointer.dtype)
+        place = self.operand(access.index, INDEX)
         return self.assign(
-            f"getelementptr inbounds {memory_type(dtype)}, ptr %{pointer_name}, i64 {place}"
+            f"getelementptr inbounds {element}, ptr %{access.pointer.name}, i64 {place}"
         )
 
     def _load(self, load: Load) -> None:
         kind, dtype = load.result.kind, load.pointer.dtype
-        address = self._address(load.pointer.name, dtype, load.index)
+        address = self._address(load)
         stored = Kind("u8", kind.lanes) if dtype == "bool" else kind
         type_ = llvm_type(stored)
         if load.mask is None:
@@ -110,7 +111,7 @@ class Emitter:
         if dtype == "bool":
             stored = Kind("u8", store.kind.lanes)
             value = self.assign(f"zext {llvm_type(store.kind)} {value} to {llvm_type(stored)}")
-        address = self._address(store.pointer.name, dtype, store.index)
+        address = self._address(store)
         if store.mask is None:
             self.line(f"store {llvm_type(stored)} {value}, ptr {address}, align {BYTES[dtype]}")
         else:
@@ -165,9 +166,8 @@ class Emitter:
                 self.operand(initial, register.kind),
                 self.operand(following, register.kind),
             )
-            heads.append(
-                f"  %{register.name} = phi {llvm_type(register.kind)} [ {first}, %{before} ], [ {later}, %{latch} ]"
-            )
+            phi = f"phi {llvm_type(register.kind)} [ {first}, %{before} ], [ {later}, %{latch} ]"
+            heads.append(f"  %{register.name} = {phi}")
         self.lines[phis:phis] = heads
         self._start(f"{name}.end")
         for result, initial, following in zip(

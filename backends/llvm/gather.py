@@ -1,0 +1,100 @@
+"""Rows of a table by number; a number outside the table takes the nearest row, whatever the input holds."""
+
+from __future__ import annotations
+
+from math import prod
+
+from kerac.backends.llvm.elementwise import collapse
+from kerac.backends.llvm.grouping import Group
+from kerac.backends.llvm.kernel import Index, Mask, Pointer, Register
+from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
+from kerac.backends.llvm.pointwise import Part, Position, epilogue_shapes, for_each_vector
+from kerac.ir.dims import Dim, DimLike
+from kerac.ir.ops.movement import Gather
+
+
+@lowers(Gather)
+def lower_gather(lowering: Lowering, group: Group) -> None:
+    """y[i, j] = table[clamp(indices[i]), j]"""
+    anchor = group.anchor
+    assert anchor is not None
+    table, indices = anchor.operands
+    k = lowering.kernel(group)
+    whole, rows, count = anchor.shape, indices.ndim, table.shape[0]
+    # a span ends where the axes of the indices end, even if they have length 1
+    mark = (-1,) * rows + tuple(whole[rows:])
+    spans = collapse(whole, [mark, *epilogue_shapes(group)])
+    outer = [span for span in spans if span[0] < rows]
+    inner = spans[len(outer) :]
+    source, numbers = k.read(table), k.read(indices)
+    width = prod(table.shape[1:], start=1)
+
+    def pick(place: int, parts: tuple[Part, ...], i: Index) -> None:
+        if place < len(outer):
+            first, last = outer[place]
+            length = k.dim(prod(whole[first:last], start=1))
+            k.loop(
+                f"i{first}",
+                0,
+                length,
+                lambda e: pick(
+                    place + 1, (*parts, Part(e, first, last)), k.add(k.multiply(i, length), e)
+                ),
+                kind="serial" if place else "parallel",
+            )
+            return
+        row = clamped(k, k.load(numbers, i), count)
+        copy(0, parts, k.multiply(row, k.dim(width)))
+
+    def copy(place: int, parts: tuple[Part, ...], start: Index) -> None:
+        if place >= len(inner) - 1:
+            _copy_row(k, source, inner[place:], width, parts, start)
+            return
+        first, last = inner[place]
+        step = k.dim(prod(whole[last:], start=1))
+        k.loop(
+            f"j{first}",
+            0,
+            k.dim(prod(whole[first:last], start=1)),
+            lambda e: copy(
+                place + 1, (*parts, Part(e, first, last)), k.add(start, k.multiply(e, step))
+            ),
+        )
+
+    # a table without rows has no nearest one
+    filled = k.compare("greater", k.dim(count), 0) if isinstance(count, Dim) else count > 0
+    k.when(filled, lambda: pick(0, (), 0))
+    lowering.launch(k)
+
+
+def _copy_row(
+    k: GroupKernel,
+    source: Pointer,
+    spans: list[tuple[int, int]],
+    width: DimLike,
+    parts: tuple[Part, ...],
+    start: Index,
+) -> None:
+    """The last span of a row, or the one element that a row is."""
+    if not spans:
+        k.finish(k.load(source, start), Position(parts))
+        return
+    assert k.group.anchor is not None
+    first, last = spans[0]
+
+    def vector(j: Index, lanes: int, mask: Mask) -> None:
+        value = k.load(source, k.add(start, j), lanes, mask)
+        k.finish(value, Position((*parts, Part(j, first, last))), mask)
+
+    for_each_vector(k, "j", prod(k.group.anchor.shape[first:last], start=1), vector)
+
+
+def clamped(k: GroupKernel, number: Register, count: DimLike) -> Index:
+    """A row number of any integer dtype as an index into `count` rows."""
+    last = k.subtract(k.dim(count), 1)
+    if number.kind.is_unsigned:
+        wide = k.convert(number, "u64")
+        limit = k.bitcast(last, "u64") if isinstance(last, Register) else last
+        return k.bitcast(k.minimum(wide, limit), "i64")
+    wide = k.convert(number, "i64")
+    return k.maximum(k.minimum(wide, last), 0)

@@ -1,0 +1,207 @@
+"""Concatenation and padding: parts of the result come from different places."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import prod
+
+from kerac.backends.llvm.elementwise import collapse, for_each_element
+from kerac.backends.llvm.grouping import Group
+from kerac.backends.llvm.kernel import Index, Kind, Mask, Register
+from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
+from kerac.backends.llvm.pointwise import Part, Position, epilogue_shapes, for_each_vector, load_at
+from kerac.ir.dims import DimLike
+from kerac.ir.graph import Value
+from kerac.ir.ops.movement import Concatenate, Pad
+from kerac.ir.types import Shape
+
+Parts = tuple[Part, ...]
+Element = Callable[[Index, int, Mask], Register]  # index, lanes, mask
+
+
+@dataclass(frozen=True)
+class Box:
+    """A block of the result: along each span of its axes `length` places from `start` on."""
+
+    spans: tuple[tuple[int, int], ...]
+    starts: tuple[DimLike, ...]
+    lengths: tuple[DimLike, ...]
+
+    def fill(self, k: GroupKernel, element: Element, parts: Parts = (), row: Index = 0) -> None:
+        """Finish element(i, lanes, mask), i counting through the block row by row, from row `row` on."""
+        place = len(self.spans) - 1
+        (first, last), start, length = self.spans[0], k.dim(self.starts[0]), self.lengths[0]
+        row = k.multiply(row, k.dim(length))
+        kind = "serial" if parts else "parallel"
+
+        def vector(i: Index, lanes: int, mask: Mask) -> None:
+            value = element(k.add(row, i), lanes, mask)
+            k.finish(value, Position((*parts, Part(k.add(start, i), first, last))), mask)
+
+        if not place:
+            for_each_vector(k, "v", length, vector, kind)
+            return
+        inner = Box(self.spans[1:], self.starts[1:], self.lengths[1:])
+
+        def step(i: Index) -> None:
+            inner.fill(k, element, (*parts, Part(k.add(start, i), first, last)), k.add(row, i))
+
+        k.loop(f"i{first}", 0, k.dim(length), step, kind=kind)
+
+
+def spans_from(shape: Shape, axes: Sequence[int], group: Group) -> tuple[tuple[int, int], ...]:
+    """Spans of axes that run as one; a new one begins at each of `axes`."""
+    marks = [(1,) * axis + tuple(shape[axis:]) for axis in axes]
+    return tuple(collapse(shape, [*marks, *epilogue_shapes(group)]))
+
+
+def size(shape: Shape, first: int, last: int) -> DimLike:
+    """Number of elements along the axes first ... last - 1."""
+    return prod(shape[first:last], start=1)
+
+
+def copy_operand(k: GroupKernel, x: Value) -> None:
+    """The result is x, which has its shape."""
+
+    def element(position: Position, lanes: int, mask: Mask) -> None:
+        k.finish(load_at(k, x, position, x.shape, lanes, mask), position, mask)
+
+    for_each_element(k, x.shape, epilogue_shapes(k.group), element)
+
+
+@lowers(Concatenate)
+def lower_concatenate(lowering: Lowering, group: Group) -> None:
+    """y[i, start + j, l] = x[i, j, l] for each operand x"""
+    anchor = group.anchor
+    assert anchor is not None
+    assert isinstance(anchor.op, Concatenate)
+    axis, whole = anchor.op.axis, anchor.shape
+    operands = [x for x in anchor.operands if x.shape[axis] != 0]
+    k = lowering.kernel(group)
+    if len(operands) <= 1:
+        copy_operand(k, (operands or anchor.operands)[0])
+        lowering.launch(k)
+        return
+    spans = spans_from(whole, [axis], group)
+    before = [span for span in spans if span[1] <= axis]
+
+    def rows(place: int, parts: Parts, row: Index) -> None:
+        """All operands share the loops outside the axis, so that the result is written from front to back."""
+        if place == len(before):
+            _side_by_side(k, operands, axis, spans[place:], parts, row)
+            return
+        first, last = before[place]
+        length = k.dim(size(whole, first, last))
+        k.loop(
+            f"i{first}",
+            0,
+            length,
+            lambda i: rows(
+                place + 1, (*parts, Part(i, first, last)), k.add(k.multiply(row, length), i)
+            ),
+            kind="serial" if place else "parallel",
+        )
+
+    rows(0, (), 0)
+    lowering.launch(k)
+
+
+def _side_by_side(
+    k: GroupKernel,
+    operands: Sequence[Value],
+    axis: int,
+    spans: tuple[tuple[int, int], ...],
+    parts: Parts,
+    row: Index,
+) -> None:
+    """Row `row` of each operand, one after the other; the first of `spans` begins with the axis."""
+    start: DimLike = 0
+    for x in operands:
+        pointer = k.read(x)
+        inner = size(x.shape, axis + 1, spans[0][1])
+        lengths = tuple(size(x.shape, first, last) for first, last in spans)
+        box = Box(spans, (start * inner, *(0 for _ in spans[1:])), lengths)
+        box.fill(k, lambda i, lanes, mask, x=pointer: k.load(x, i, lanes, mask), parts, row)
+        start = start + x.shape[axis]
+
+
+@lowers(Pad)
+def lower_pad(lowering: Lowering, group: Group) -> None:
+    """y[before + i] = x[i], and the value around"""
+    anchor = group.anchor
+    assert anchor is not None
+    assert isinstance(anchor.op, Pad)
+    k = lowering.kernel(group)
+    padding, x = anchor.op.padding, anchor.operands[0]
+    padded = [axis for axis, pair in enumerate(padding) if any(pair)]
+    if padded and x.tensor_type.size != 0:
+        _Padding(k, x, spans_from(anchor.shape, padded, group)).rows(0, (), 0)
+    elif padded:
+        whole = tuple(collapse(anchor.shape, epilogue_shapes(group)))
+        _fill(k, anchor, whole, ())
+    else:
+        copy_operand(k, x)
+    lowering.launch(k)
+
+
+def _fill(k: GroupKernel, anchor: Value, spans: tuple[tuple[int, int], ...], parts: Parts) -> None:
+    """The value of the padding along all of `spans`."""
+    assert isinstance(anchor.op, Pad)
+    value = anchor.op.value
+    lengths = tuple(size(anchor.shape, first, last) for first, last in spans)
+    box = Box(spans, (0,) * len(spans), lengths)
+    box.fill(k, lambda _, lanes, mask: k.number(value, Kind(anchor.dtype, lanes)), parts)
+
+
+@dataclass(frozen=True)
+class _Padding:
+    """One padding under construction; padded axes are the first ones of their spans."""
+
+    k: GroupKernel
+    x: Value
+    spans: tuple[tuple[int, int], ...]
+
+    def rows(self, place: int, parts: Parts, row: Index) -> None:
+        """The span at `place` and those inside it; `row` counts the rows of x that lie outside."""
+        k, x, anchor = self.k, self.x, self.k.group.anchor
+        assert anchor is not None
+        assert isinstance(anchor.op, Pad)
+        first, last = self.spans[place]
+        before, after = self._around(anchor.op, first, last)
+        length = size(x.shape, first, last)
+        rest = self.spans[place + 1 :]
+        if not rest:
+            pointer, kind = k.read(x), Kind(x.dtype)
+            value = anchor.op.value
+            around = ((0, before), (before + length, after))
+            for start, count in around:
+                Box(((first, last),), (start,), (count,)).fill(
+                    k, lambda _, lanes, mask: k.number(value, kind.with_lanes(lanes)), parts
+                )
+            Box(((first, last),), (before,), (length,)).fill(
+                k, lambda i, lanes, mask: k.load(pointer, i, lanes, mask), parts, row
+            )
+            return
+        inside, lead = k.dim(length), k.dim(before)
+        outer = "serial" if parts else "parallel"
+
+        def margin(i: Index) -> None:
+            place = i if before == 0 else k.select(k.compare("less", i, lead), i, k.add(i, inside))
+            place = k.add(i, inside) if before == 0 else place
+            _fill(k, anchor, rest, (*parts, Part(place, first, last)))
+
+        def line(i: Index) -> None:
+            inner = k.add(k.multiply(row, inside), i)
+            self.rows(place + 1, (*parts, Part(k.add(lead, i), first, last)), inner)
+
+        k.loop("m", 0, k.dim(before + after), margin, kind=outer)
+        k.loop(f"i{first}", 0, inside, line, kind=outer)
+
+    def _around(self, op: Pad, first: int, last: int) -> tuple[DimLike, DimLike]:
+        """Elements before and after the operand's along a span."""
+        for axis in range(first, last):
+            if any(op.padding[axis]):
+                inner = size(self.x.shape, axis + 1, last)
+                return op.padding[axis][0] * inner, op.padding[axis][1] * inner
+        return 0, 0
