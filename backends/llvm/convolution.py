@@ -28,7 +28,7 @@ from kerac.backends.llvm.contraction import (
 )
 from kerac.backends.llvm.depthwise import is_depthwise, lower_depthwise
 from kerac.backends.llvm.grouping import Group
-from kerac.backends.llvm.kernel import Index, Kind, Pointer
+from kerac.backends.llvm.kernel import Index, Kind, Pointer, Register
 from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
 from kerac.backends.llvm.plan import Buffer
 from kerac.backends.llvm.pointwise import Part, Position
@@ -147,6 +147,18 @@ def copy_padded(
     lowering.launch(k)
 
 
+@dataclass(frozen=True)
+class _Row:
+    """Positions of an image that differ in the last index alone, for a group and some filters."""
+
+    image: Index
+    group: Index
+    positions: list[Index]  # on the leading axes
+    number: Index  # the same as one row-major number
+    weights: WeightMatrix
+    columns: Columns
+
+
 @dataclass
 class _Direct:
     """One direct convolution under construction."""
@@ -211,79 +223,56 @@ class _Direct:
             leading_positions(
                 self.k,
                 leading,
-                lambda positions, row: self._row(n, group, positions, row, weights, columns),
+                lambda positions, number: self._tiles(
+                    _Row(n, group, positions, number, weights, columns)
+                ),
             )
 
         column_blocks(self.k, self.filters, self.tile.vectors, block)
 
-    def _row(
-        self,
-        n: Index,
-        group: Index,
-        positions: list[Index],
-        row: Index,
-        weights: WeightMatrix,
-        columns: Columns,
-    ) -> None:
+    def _tiles(self, row: _Row) -> None:
         """All tiles along the last axis."""
-        last = self.axes[-1]
-
-        def tile(first: Index, rows: int, valid: tuple[tuple[int, ...], ...] | None) -> None:
-            self._tile(n, group, positions, row, weights, columns, first, rows, valid)
-
+        k, last, height = self.k, self.axes[-1], self.tile.rows
         if isinstance(last.positions, int) and isinstance(last.length, int):
-            for span in spans(last, self.tile.rows):
-                self._span(span, tile)
+            for span in spans(last, height):
+                self._span(row, span)
             return
-        total = self.k.dim(last.positions)
-        high = total // self.tile.rows * self.tile.rows
-        self.k.loop("w", 0, high, lambda w: tile(w, self.tile.rows, None), step=self.tile.rows)
-        self.k.loop("w", high, total, lambda w: tile(w, 1, None))
+        total = k.dim(last.positions)
+        high = total // height * height
+        k.loop("w", 0, high, lambda w: self._tile(row, w, height, None), step=height)
+        k.loop("w", high, total, lambda w: self._tile(row, w, 1, None))
 
-    def _span(self, span: Span, tile: Any) -> None:
-        stop = span.first + span.count * span.rows
-        self.k.loop("w", span.first, stop, lambda w: tile(w, span.rows, span.valid), step=span.rows)
+    def _span(self, row: _Row, span: Span) -> None:
+        self.k.loop(
+            "w",
+            span.first,
+            span.first + span.count * span.rows,
+            lambda w: self._tile(row, w, span.rows, span.valid),
+            step=span.rows,
+        )
 
     def _tile(
-        self,
-        n: Index,
-        group: Index,
-        positions: list[Index],
-        row: Index,
-        weights: WeightMatrix,
-        columns: Columns,
-        first: Index,
-        rows: int,
-        valid: tuple[tuple[int, ...], ...] | None,
+        self, row: _Row, first: Index, height: int, valid: tuple[tuple[int, ...], ...] | None
     ) -> None:
+        """`height` positions from `first` on; element e of a line reaches those in valid[e]."""
         k, last, leading = self.k, self.axes[-1], self.axes[:-1]
-        count = rows * columns.vectors
+        count = height * row.columns.vectors
         kinds = [Kind(self.anchor.dtype, k.lanes)] * count
         width = k.dim(last.length)
         array_rows = k.dim(prod((axis.length for axis in leading), start=1))
+        reached = [range(height)] * last.window if valid is None else valid
 
         def line(array_row: Index, window_row: Index, sums: Sequence[Any]) -> Sequence[Any]:
-            start = (n * array_rows + array_row) * width + first * last.stride
+            start = (row.image * array_rows + array_row) * width + first * last.stride
 
-            def element(e: Index, reached: Sequence[int], sums: Sequence[Any]) -> Sequence[Any]:
+            def element(e: Index, rows: Sequence[int], sums: Sequence[Any]) -> Sequence[Any]:
                 place = k.subtract(start + e * last.dilation, last.before) * self.all_channels
-                place = place + group * self.channels
+                place = place + row.group * self.channels
                 weight_row = (window_row * last.window + e) * self.channels
-
-                def channel(c: Index, *sums: Any) -> list[Any]:
-                    return fused_multiply_add(
-                        sums,
-                        reached,
-                        columns.vectors,
-                        lambda r: k.load(self.x, place + c + r * last.stride * self.all_channels),
-                        lambda vector: weights.load(k, columns, vector, weight_row + c),
-                    )
-
-                # never unrolled: the compiler would load ahead and run out of registers
-                return k.loop("c", 0, self.channels, channel, carried=sums, kinds=kinds)
+                return self._channels(row, rows, place, weight_row, sums, kinds)
 
             if last.window > WIDE_WINDOW:
-                every = range(rows)
+                every = range(height)
                 return k.loop(
                     "e",
                     0,
@@ -293,20 +282,47 @@ class _Direct:
                     kinds=kinds,
                 )
             for e in range(last.window):
-                reached = valid[e] if valid is not None else range(rows)
-                if reached:
-                    sums = element(e, reached, sums)
+                if reached[e]:
+                    sums = element(e, reached[e], sums)
             return sums
 
-        sums = over_leading_window(k, leading, positions, line, [0.0] * count, kinds)
-        ndim = self.anchor.ndim
+        sums = over_leading_window(k, leading, row.positions, line, [0.0] * count, kinds)
+        self._finish(row, first, height, registers(k, sums, kinds))
+
+    def _channels(
+        self,
+        row: _Row,
+        rows: Sequence[int],
+        place: Index,
+        weight_row: Index,
+        sums: Sequence[Any],
+        kinds: Sequence[Kind],
+    ) -> Sequence[Any]:
+        """sums += x[place + ...] * weights[weight_row + ...] over the channels of one element."""
+        k, step = self.k, self.axes[-1].stride * self.all_channels
+
+        def channel(c: Index, *sums: Any) -> list[Any]:
+            return fused_multiply_add(
+                sums,
+                rows,
+                row.columns.vectors,
+                lambda r: k.load(self.x, place + c + r * step),
+                lambda vector: row.weights.load(k, row.columns, vector, weight_row + c),
+            )
+
+        # never unrolled: the compiler would load ahead and run out of registers
+        return k.loop("c", 0, self.channels, channel, carried=sums, kinds=kinds)
+
+    def _finish(self, row: _Row, first: Index, height: int, sums: Sequence[Register]) -> None:
+        k, leading, ndim = self.k, self.axes[:-1], self.anchor.ndim
         outer = k.dim(prod((axis.positions for axis in leading), start=1))
 
         def position(r: int, column: Index) -> Position:
-            parts = [Part(n * outer + row, 0, ndim - 2), Part(first + r, ndim - 2, ndim - 1)]
-            return Position((*parts, Part(group * self.filters + column, ndim - 1, ndim)))
+            place = row.image * outer + row.number
+            parts = [Part(place, 0, ndim - 2), Part(first + r, ndim - 2, ndim - 1)]
+            return Position((*parts, Part(row.group * self.filters + column, ndim - 1, ndim)))
 
-        finish_tile(k, registers(k, sums, kinds), rows, columns, position)
+        finish_tile(k, sums, height, row.columns, position)
 
 
 def _packed(
