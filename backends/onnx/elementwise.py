@@ -20,6 +20,7 @@ from kerac.ir.ops.elementwise import (
     LogicalNot,
     LogicalOr,
     NotEqual,
+    Select,
 )
 
 COMPARISONS = {
@@ -43,12 +44,16 @@ def operands_of(emit: Emitter, operands: tuple[Value, ...]) -> tuple[tuple[int, 
 def export_formula(emit: Emitter, op: Elementwise, *operands: Value) -> Result:
     """The op's formula, in a wider dtype where runtimes lack the op in this one."""
     order, tensors = operands_of(emit, operands)
-    dtype = operands[-1].dtype
-    # The condition of a select is the one operand that has another dtype than the result.
-    wide = [tensor.widened() if tensor.dtype == dtype else tensor for tensor in tensors]
-    if len(operands) == 3:
-        wide[0] = tensors[0]
-    return {order: op.formula(ONNX, *wide).cast(op.result_dtype or dtype).name}
+    result: Tensor = op.formula(ONNX, *(tensor.widened() for tensor in tensors))
+    return {order: result.cast(op.result_dtype or operands[-1].dtype).name}
+
+
+@exports(Select, wants=same_order)
+def export_select(emit: Emitter, op: Select, *operands: Value) -> Result:
+    """Where, whose condition stays a truth value."""
+    order, (condition, x, y) = operands_of(emit, operands)
+    result = ONNX.select(condition, x.widened(), y.widened())
+    return {order: result.cast(x.dtype).name}
 
 
 @exports(Comparison, wants=same_order)

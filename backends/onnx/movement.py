@@ -84,11 +84,8 @@ def export_pad(emit: Emitter, op: Pad, x: Value) -> Result:
     amounts = emit.integers(*(before for before, _ in pairs), *(after for _, after in pairs))
     tensor = Tensor(emit, emit.tensor(x, order), x.dtype).widened()
     value = emit.constant(numpy_dtype(x.dtype).type(op.value), numpy_dtype(tensor.dtype))
-    return {
-        order: Tensor(emit, emit.node("Pad", tensor.name, amounts, value), tensor.dtype)
-        .cast(x.dtype)
-        .name
-    }
+    padded = Tensor(emit, emit.node("Pad", tensor.name, amounts, value), tensor.dtype)
+    return {order: padded.cast(x.dtype).name}
 
 
 @exports(Concatenate, wants=same_order)

@@ -45,11 +45,6 @@ def same_order(value: Value, operand: Value, wanted: Orders) -> Orders:
     return wanted if operand.ndim == value.ndim else frozenset()
 
 
-def any_order(value: Value, operand: Value, wanted: Orders) -> Orders:
-    """Operands in whatever order they are."""
-    return frozenset()
-
-
 def exports(*ops: type[Op], wants: Wants = own_order) -> Callable[[Any], Any]:
     """Register a function as the exporter of `ops` and of their subclasses that have none."""
 

@@ -12,7 +12,7 @@ from tests.compare import assert_close
 from tests.onnx.session import assert_same_as_reference, run
 from tests.sample import Operand, Sample, tensor, weight
 
-COUNT = 60
+COUNT = 50
 SYMBOLS = ("H", "W", "D")
 
 
@@ -76,14 +76,14 @@ def random_pooling(seed: int) -> tuple[Sample, dict[str, int]]:
     return Sample(kind(window, strides, random_padding(random, spatial)), (x,)), sizes
 
 
-@pytest.mark.parametrize("opset", [13, 17, 22])
+@pytest.mark.parametrize("opset", [13, 22])
 @pytest.mark.parametrize("seed", range(COUNT))
 def test_convolution(seed: int, opset: int) -> None:
     sample, sizes = random_convolution(seed)
     assert_same_as_reference(sample.graph(), sample.arrays(sizes=sizes), opset=opset)
 
 
-@pytest.mark.parametrize("opset", [13, 17, 22])
+@pytest.mark.parametrize("opset", [13, 22])
 @pytest.mark.parametrize("seed", range(COUNT))
 def test_pooling(seed: int, opset: int) -> None:
     sample, sizes = random_pooling(seed)
