@@ -1,0 +1,34 @@
+"""Ops that only act in training vanish."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kerac.ir import Value
+from kerac.ir.ops import Dropout
+from kerac.passes.base import Pass
+from kerac.passes.rewrite import Uses
+
+
+def drop_dropout(value: Value, uses: Uses) -> Value | None:
+    """Dropout does nothing in inference.
+
+    def before(x: f32[N, 4]):
+        y = dropout(x, rate=0.5)
+        z = relu(y)
+        return z
+    def after(x: f32[N, 4]):
+        z = relu(x)
+        return z
+    """
+    match value:
+        case Value(Dropout(), (Value() as x,)):
+            return x
+    return None
+
+
+@dataclass(frozen=True)
+class DropTrainingOps(Pass):
+    """Remove what only acts in training."""
+
+    rules = (drop_dropout,)

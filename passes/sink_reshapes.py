@@ -1,0 +1,128 @@
+"""Rules that move reshapes behind the ops that read them, out of the way of fusions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kerac.ir import Value
+from kerac.ir import ops as o
+from kerac.ir.ops.elementwise import Elementwise
+from kerac.ir.ops.reduction import Reduction
+from kerac.passes.patterns import array_of
+from kerac.passes.rewrite import Rule, Uses
+
+
+def reshape_behind_elementwise(value: Value, uses: Uses) -> Value | None:
+    """Compute each element first, then reshape.
+
+    Other operands must be reshaped alike, or broadcast the same way.
+
+    def before(x: f32[N, 8, 6], y: f32[N, 8, 6]):
+        a = reshape(x, shape=(N, 2, 4, 6))
+        b = reshape(y, shape=(N, 2, 4, 6))
+        scale: f32[6] = constant([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+        c = multiply(add(a, b), scale)
+        d = relu(c)
+        return d
+    def after(x: f32[N, 8, 6], y: f32[N, 8, 6]):
+        scale: f32[6] = constant([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+        c = multiply(add(x, y), scale)
+        d = relu(c)
+        d_1 = reshape(d, shape=(N, 2, 4, 6))
+        return {"d": d_1}
+    """
+    if not isinstance(value.op, Elementwise):
+        return None
+    source = next(
+        (
+            v.operands[0]
+            for v in value.operands
+            if isinstance(v.op, o.Reshape) and v.shape == value.shape
+        ),
+        None,
+    )
+    if source is None:
+        return None
+    operands = []
+    for operand in value.operands:
+        if isinstance(operand.op, o.Reshape) and operand.shape == value.shape:
+            operands.append(operand.operands[0])
+            if operands[-1].shape != source.shape:
+                return None
+        elif operand.ndim == 0 or _broadcasts_alike(operand, value, source):
+            operands.append(operand)
+        else:
+            return None
+    return o.Reshape(value.shape)(value.op(*operands, name=value.name))
+
+
+def _broadcasts_alike(operand: Value, value: Value, source: Value) -> bool:
+    """Whether a constant lies along a last axis that the reshape keeps."""
+    if array_of(operand) is None or not source.shape or source.shape[-1] != value.shape[-1]:
+        return False
+    return operand.shape == (1,) or operand.shape == value.shape[-1:]
+
+
+def reshape_behind_dense(value: Value, uses: Uses) -> Value | None:
+    """A dense reads the last axis only; where a reshape keeps that one, it may come afterwards.
+
+    def before(x: f32[N, T, 4], kernel: f32[4, 3]):
+        y = dense(reshape(x, shape=(N*T, 4)), kernel)
+        return y
+    def after(x: f32[N, T, 4], kernel: f32[4, 3]):
+        y = dense(x, kernel)
+        y_1 = reshape(y, shape=(N*T, 3))
+        return {"y": y_1}
+    """
+    match value:
+        case Value(o.Dense() as op, (Value(o.Reshape(), (Value() as x,)), *rest)) if len(rest) < 3:
+            if x.shape[-1:] == rest[0].shape[:1]:
+                return o.Reshape(value.shape)(op(x, *rest, name=value.name))
+    return None
+
+
+def reshape_behind_batch_norm(value: Value, uses: Uses) -> Value | None:
+    """A normalization of a last axis that a reshape keeps may come first.
+
+    def before(x: f32[N, 8, 4], mean: f32[4], variance: f32[4]):
+        y = batch_norm(reshape(x, shape=(N, 2, 4, 4)), mean, variance, axis=3)
+        return y
+    def after(x: f32[N, 8, 4], mean: f32[4], variance: f32[4]):
+        y = batch_norm(x, mean, variance, axis=2)
+        y_1 = reshape(y, shape=(N, 2, 4, 4))
+        return {"y": y_1}
+    """
+    match value:
+        case Value(o.BatchNorm(axis) as op, (Value(o.Reshape(), (Value() as x,)), *rest)):
+            if axis == value.ndim - 1 and x.shape[-1:] == value.shape[-1:]:
+                return o.Reshape(value.shape)(
+                    replace(op, axis=x.ndim - 1)(x, *rest, name=value.name)
+                )
+    return None
+
+
+def reshape_of_reduction(value: Value, uses: Uses) -> Value | None:
+    """A reduction keeps or drops the axes of length 1 by itself.
+
+    def before(x: f32[N, 8, 6, 4]):
+        y = reduce_mean(x, axes=(1, 2))
+        z = reshape(y, shape=(N, 1, 1, 4))
+        return z
+    def after(x: f32[N, 8, 6, 4]):
+        z = reduce_mean(x, axes=(1, 2), keepdims=True)
+        return z
+    """
+    match value:
+        case Value(o.Reshape(), (Value(Reduction() as op, (Value() as x,)) as reduced,)):
+            other = replace(op, keepdims=not op.keepdims)
+            if uses[reduced] == 1 and op.axes and other.infer(x.tensor_type) == value.type:
+                return other(x)
+    return None
+
+
+RULES: tuple[Rule, ...] = (
+    reshape_behind_elementwise,
+    reshape_behind_dense,
+    reshape_behind_batch_norm,
+    reshape_of_reduction,
+)
