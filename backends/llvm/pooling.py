@@ -1,0 +1,217 @@
+"""Maximum and mean over windows: vectors run over channels, and what overlapping windows share is combined once.
+
+A tile takes R neighbouring positions of the last spatial axis. First each column that they reach is combined along
+all other axes of the window, then each position combines its columns. Padding takes no part: leading axes walk the
+part of the window that lies inside, tiles at the border of the last axis know their columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from kerac.backends.llvm.grouping import Group
+from kerac.backends.llvm.kernel import Index, Kind, Mask, Pointer, Register
+from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
+from kerac.backends.llvm.pointwise import Part, Position, for_each_vector
+from kerac.backends.llvm.reduction import Combination, computing_dtype
+from kerac.backends.llvm.window import (
+    Axis,
+    clamped_range,
+    leading_positions,
+    over_leading_window,
+    spans,
+    window_axes,
+)
+from kerac.ir.graph import Value
+from kerac.ir.ops.pooling import AveragePool, MaxPool, Pool
+from kerac.ir.ops.reduction import ReduceMax, ReduceSum
+
+WIDE_WINDOW = 15  # elements on the last axis, above which positions are computed one by one
+
+Reached = Sequence[Sequence[int]]
+
+
+@lowers(MaxPool, AveragePool)
+def lower_pooling(lowering: Lowering, group: Group) -> None:
+    """y[n, p, c] = maximum or mean over e of x[n, p * stride + e, c]"""
+    anchor = group.anchor
+    assert anchor is not None
+    op, x = anchor.op, anchor.operands[0]
+    assert isinstance(op, Pool)
+    axes = window_axes(
+        x.shape[1:-1],
+        op.window,
+        op.strides,
+        (1,) * len(op.window),
+        op.padding,
+        anchor.shape[1:-1],
+    )
+    k = lowering.kernel(group)
+    pool = _Pool(k, anchor, k.read(x), axes)
+    last = axes[-1]
+    laid_out = isinstance(last.positions, int) and isinstance(last.length, int)
+    tiled = last.window <= WIDE_WINDOW and (laid_out or not last.padded)
+    k.loop("n", 0, k.dim(anchor.shape[0]), pool.tiles if tiled else pool.positions, kind="parallel")
+    lowering.launch(k)
+
+
+@dataclass(frozen=True)
+class _Pool:
+    """One pooling under construction."""
+
+    k: GroupKernel
+    anchor: Value
+    x: Pointer
+    axes: Sequence[Axis]
+
+    @property
+    def dtype(self) -> str:
+        return computing_dtype(self.anchor.dtype)
+
+    @property
+    def combination(self) -> Combination:
+        meaning = ReduceMax(()) if isinstance(self.anchor.op, MaxPool) else ReduceSum(())
+        return Combination.of(meaning, self.dtype)
+
+    def tiles(self, n: Index) -> None:
+        """All of one sample, tile by tile."""
+        last, leading = self.axes[-1], self.axes[:-1]
+        rows = self._tile_rows()
+
+        def line(positions: list[Index], row: Index) -> None:
+            def tile(first: Index, height: int, valid: Reached | None) -> None:
+                reached = valid or [range(height)] * last.window
+                for_each_vector(
+                    self.k,
+                    "c",
+                    self.anchor.shape[-1],
+                    lambda *vector: self._tile(n, positions, row, first, reached, height, vector),
+                )
+
+            if isinstance(last.positions, int) and isinstance(last.length, int):
+                for span in spans(last, rows):
+                    stop = span.first + span.count * span.rows
+                    self.k.loop(
+                        "w",
+                        span.first,
+                        stop,
+                        lambda w, span=span: tile(w, span.rows, span.valid),  # type: ignore[misc]
+                        step=span.rows,
+                    )
+                return
+            total = self.k.dim(last.positions)
+            high = total // rows * rows
+            self.k.loop("w", 0, high, lambda w: tile(w, rows, None), step=rows)
+            self.k.loop("w", high, total, lambda w: tile(w, 1, None))
+
+        leading_positions(self.k, leading, line)
+
+    def _tile_rows(self) -> int:
+        """As many positions as the registers hold columns for; tiles of equal height."""
+        last = self.axes[-1]
+        most = max(1, (self.k.target.vector_registers - 6 - last.window) // last.stride + 1)
+        if not isinstance(last.positions, int) or last.positions <= 0:
+            return most
+        return -(-last.positions // -(-last.positions // most))
+
+    def _load(self, place: Index, lanes: int, mask: Mask) -> Register:
+        return self.k.convert(self.k.load(self.x, place, lanes, mask), self.dtype)
+
+    def _tile(
+        self,
+        n: Index,
+        positions: list[Index],
+        row: Index,
+        first: Index,
+        reached: Reached,
+        height: int,
+        vector: tuple[Index, int, Mask],
+    ) -> None:
+        """`height` positions of the last axis; element e of the window lies inside for the positions reached[e]."""
+        k, combine, last, leading = self.k, self.combination, self.axes[-1], self.axes[:-1]
+        (c, lanes, mask), channels = vector, k.dim(self.anchor.shape[-1])
+        columns = sorted({r * last.stride + e for e, rows in enumerate(reached) for r in rows})
+        kinds = [Kind(self.dtype, lanes)] * len(columns)
+        array_rows = k.dim(prod((axis.length for axis in leading), start=1))
+
+        def line(array_row: Index, _: Index, found: Sequence[Any]) -> list[Any]:
+            start = (n * array_rows + array_row) * k.dim(last.length) + first * last.stride
+            base = k.multiply(k.subtract(start, k.dim(last.before)), channels)
+            return [
+                combine(k, self._load(base + c + k.multiply(channels, column), lanes, mask), value)
+                for column, value in zip(columns, found, strict=True)
+            ]
+
+        combined = over_leading_window(
+            k, leading, positions, line, [combine.neutral] * len(columns), kinds
+        )
+        of_column = dict(zip(columns, combined, strict=True))
+        for r in range(height):
+            elements = [e for e, rows in enumerate(reached) if r in rows]
+            value: Any = combine.neutral
+            for e in elements:
+                value = combine(k, of_column[r * last.stride + e], value)
+            count = len(elements)
+            for axis, position in zip(leading, positions, strict=True):
+                low, high = clamped_range(k, axis, position)
+                count = k.multiply(k.subtract(high, low), count)
+            self._finish(value, count, (n, row, first + r, c), lanes, mask)
+
+    def _finish(
+        self,
+        value: Any,
+        count: Index,
+        place: tuple[Index, Index, Index, Index],
+        lanes: int,
+        mask: Mask,
+    ) -> None:
+        """The mean, where it is wanted, of `count` elements; `place` is sample, leading positions, position, channel."""
+        k, ndim = self.k, self.anchor.ndim
+        if not isinstance(value, Register):
+            value = k.number(value, Kind(self.dtype, lanes))
+        if isinstance(self.anchor.op, AveragePool):
+            if isinstance(count, Register):
+                value = value * (1.0 / k.convert(count, self.dtype))
+            else:
+                value = value * (1.0 / count if count else float("nan"))
+        n, row, position, c = place
+        outer = k.dim(prod(self.anchor.shape[1:-2], start=1))
+        parts = (Part(n * outer + row, 0, ndim - 2), Part(position, ndim - 2, ndim - 1))
+        k.finish(
+            k.convert(value, self.anchor.dtype),
+            Position((*parts, Part(c, ndim - 1, ndim))),
+            mask,
+        )
+
+    def positions(self, n: Index) -> None:
+        """All of one sample, position by position, walking the part of the window that lies inside."""
+        k, axes = self.k, self.axes
+        array_rows = k.dim(prod((axis.length for axis in axes), start=1))
+        channels = k.dim(self.anchor.shape[-1])
+        places = k.dim(axes[-1].positions)
+
+        def one(found: list[Index], place: Index) -> None:
+            count: Index = 1
+            for axis, position in zip(axes, found, strict=True):
+                low, high = clamped_range(k, axis, position)
+                count = k.multiply(k.subtract(high, low), count)
+
+            def vector(c: Index, lanes: int, mask: Mask) -> None:
+                combine = self.combination
+
+                def element(array_row: Index, _: Index, value: Sequence[Any]) -> list[Any]:
+                    start = k.multiply(n * array_rows + array_row, channels)
+                    return [combine(k, self._load(start + c, lanes, mask), value[0])]
+
+                (value,) = over_leading_window(
+                    k, axes, found, element, [combine.neutral], [Kind(self.dtype, lanes)]
+                )
+                row = k.quotient(place, places) if len(axes) > 1 else 0
+                self._finish(value, count, (n, row, found[-1], c), lanes, mask)
+
+            for_each_vector(k, "c", self.anchor.shape[-1], vector)
+
+        leading_positions(k, axes, one)
