@@ -138,6 +138,11 @@ def decode_config(value: dict[str, Any], label: str) -> SerializedObject:
         raise error.with_details(thing=label) from None
 
 
+def decode_members(config: dict[str, Any], path: str = "") -> dict[str, Any]:
+    """Return the config of one object with the objects in it decoded."""
+    return _members(config, path)
+
+
 def _decode(value: Any, path: str, *, is_layer: bool = False) -> Any:
     if isinstance(value, list):
         return [_decode(item, path, is_layer=is_layer) for item in value]

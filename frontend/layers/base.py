@@ -1,0 +1,390 @@
+"""What every layer has: arguments as annotated fields, weights made in `build`, and `call`, which states what it computes.
+
+    class Dense(Layer):
+        units: int                                              # Dense(4), and the config {"units": 4}
+
+        def build(self, input_shape):
+            self.kernel = self.add_weight("kernel", (input_shape[-1], self.units), "glorot_uniform")
+
+        def call(self, inputs):                                 # values of a graph in, values out
+            return ops.dense(inputs, traced(self.kernel))
+
+Shapes of outputs come from the graph that `call` makes. A layer that is called on symbolic tensors returns symbolic
+tensors, on arrays arrays, on values of a graph values.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any, ClassVar
+
+import numpy as np
+
+from kerac.configured import Configured, fields
+from kerac.convert import plain
+from kerac.initializers import Initializer
+from kerac.initializers import get as initializer_of
+from kerac.ir import Value, ops
+from kerac.ir.errors import CompileError, UnsupportedError
+from kerac.layers.calling import call_on_arrays, call_on_symbols, has_arrays, has_symbols
+from kerac.layers.masks import fill_masks, set_masks
+from kerac.names import automatic_name, name_scope, scoped
+from kerac.regularizers import Regularizer
+from kerac.structure import leaves, map_structure
+from kerac.tensor import Node, shape_of
+from kerac.tracing import current_trace, inside
+from kerac.variable import Variable
+
+REGISTRY: dict[str, type[Layer]] = {}
+FLOATS = ("f16", "bf16", "f32", "f64")
+
+
+class Layer(Configured, keyword_only=True):
+    """Base of all layers; its own fields are Keras's keyword arguments for every layer."""
+
+    module: ClassVar[str] = "keras.layers"
+    rarely_written: ClassVar[frozenset[str]] = frozenset({"activity_regularizer"})
+    supports_masking = False
+    autocast = True
+    """Whether inputs of other floating-point dtypes become float32."""
+
+    name: str | None = None
+    trainable: bool = True
+    dtype: Any = "float32"
+    activity_regularizer: Regularizer = None
+
+    def __init_subclass__(cls, registered: bool = True, **keywords: Any) -> None:
+        """Put a layer that kerac itself defines into the table of known ones."""
+        super().__init_subclass__(**keywords)
+        if "compute_mask" in vars(cls):
+            cls.supports_masking = True
+        if registered and cls.__module__.startswith("kerac.") and not cls.__name__.startswith("_"):
+            REGISTRY[cls.__name__] = cls
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._initialize()
+        super().__init__(*args, **kwargs)
+
+    def _initialize(self) -> None:
+        """What a layer has besides its arguments."""
+        self.built = False
+        self.nodes: list[Node] = []
+        self.path = ""
+        self._variables: list[Variable] = []
+        self._build_shapes: dict[str, Any] = {}
+        self._given_shape: tuple[int | None, ...] | None = None
+        self._given_weights: Sequence[Any] | None = None
+
+    def _by_name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Take out what Keras 2 let the first layer of a model say about its input."""
+        shape = kwargs.pop("batch_input_shape", None) or kwargs.pop("batch_shape", None)
+        batch = kwargs.pop("batch_size", None)
+        if shape is None and kwargs.get("input_shape") is not None:
+            shape = (batch, *kwargs["input_shape"])
+        if shape is None and "input_dim" in kwargs and "input_dim" not in fields(type(self)):
+            length = (kwargs["input_length"],) if "input_length" in kwargs else ()
+            shape = (batch, *length, kwargs.pop("input_dim"))
+        for name in ("input_shape", "input_length", "autocast"):
+            kwargs.pop(name, None)
+        self._given_shape = None if shape is None else tuple(shape)
+        self._given_weights = kwargs.pop("weights", None)
+        given = super()._by_name(args, kwargs)
+        given["name"] = given.get("name") or automatic_name(type(self).__name__)
+        given["dtype"] = dtype_of(given.get("dtype"), type(self).__name__, given["name"])
+        return given
+
+    # Weights
+
+    def add_weight(
+        self,
+        name: str = "variable",
+        shape: Sequence[int | None] = (),
+        initializer: Any = "glorot_uniform",
+        trainable: bool = True,
+        dtype: str | None = None,
+    ) -> Variable:
+        """Make a weight; its path is the layer's and its name."""
+        if any(not isinstance(length, int) or length < 0 for length in shape):
+            raise CompileError(
+                f"weight {name!r} would have the shape {tuple(shape)}, but all its lengths must be known",
+                remedy="Give the model an Input with the sizes of these axes.",
+            )
+        start = initializer_of(initializer)
+        if not isinstance(start, Initializer):
+            raise CompileError(f"weight {name!r} needs an initializer, but has {initializer!r}")
+        variable = Variable(name, scoped(name), tuple(shape), dtype or "float32", start, trainable)  # type: ignore[arg-type]
+        self._variables.append(variable)
+        return variable
+
+    def children(self) -> Mapping[str, Layer | Sequence[Layer]]:
+        """Layers inside this one, by the attributes that hold them."""
+        found: dict[str, Layer | Sequence[Layer]] = {}
+        for name, held in vars(self).items():
+            if name.startswith("_"):
+                continue
+            if isinstance(held, Layer) or (
+                isinstance(held, list | tuple) and held and all(isinstance(x, Layer) for x in held)
+            ):
+                found[name] = held
+        return found
+
+    def walk(self) -> Iterator[Layer]:
+        """This layer and all inside it, each once."""
+        seen: dict[Layer, None] = {}
+        pending: list[Layer] = [self]
+        while pending:
+            layer = pending.pop()
+            if layer in seen:
+                continue
+            seen[layer] = None
+            yield layer
+            pending += reversed([child for held in layer.children().values() for child in leaves(held)])
+
+    @property
+    def own_weights(self) -> list[Variable]:
+        """The weights of this layer alone, trainable ones first."""
+        return sorted(self._variables, key=lambda variable: not variable.trainable)
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights, those of layers inside included, each once."""
+        return list(dict.fromkeys(v for layer in self.walk() for v in layer.own_weights))
+
+    variables = weights
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """Weights that training changes."""
+        frozen = {v for layer in self.walk() if not layer.trainable for part in layer.walk() for v in part.own_weights}
+        return [v for v in self.weights if v.trainable and v not in frozen]
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """Weights that training leaves as they are."""
+        trained = set(self.trainable_weights)
+        return [v for v in self.weights if v not in trained]
+
+    trainable_variables = trainable_weights
+    non_trainable_variables = non_trainable_weights
+
+    def get_weights(self) -> list[np.ndarray[Any, Any]]:
+        """Copies of all weights."""
+        return [variable.numpy() for variable in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Replace all weights, in the order of `weights`."""
+        variables = self.weights
+        if len(weights) != len(variables):
+            raise CompileError(
+                f"{self.name}: has {len(variables)} weights, but got {len(weights)}",
+                details=tuple(f"{v.path}: {v.shape}" for v in variables),
+            )
+        for variable, value in zip(variables, weights, strict=True):
+            variable.assign(value)
+
+    def count_params(self) -> int:
+        """Number of elements in all weights."""
+        return sum(variable.size for variable in self.weights)
+
+    # Building and calling
+
+    def build(self, input_shape: Any) -> None:
+        """Make weights for inputs of this shape; None stands for lengths that are not known."""
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """State the computation: values of a graph in, values out."""
+        raise UnsupportedError(f"{type(self).__name__} does not say what it computes")
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """Masks of the outputs from those of the first argument."""
+        return previous_mask
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        tensors = leaves([args, kwargs])
+        if has_symbols(tensors):
+            return call_on_symbols(self, args, kwargs)
+        if has_arrays(tensors) and not any(isinstance(x, Value) for x in tensors):
+            return call_on_arrays(self, args, kwargs)
+        trace = current_trace()
+        with inside(trace, str(self.name)) as path, name_scope(str(self.name)):
+            try:
+                return self._call(args, kwargs)
+            except CompileError as error:
+                raise self._located(error, path, args) from None
+
+    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self.autocast:
+            args, kwargs = map_structure(_as_float32, args), map_structure(_as_float32, kwargs)
+        kwargs.pop("training", None)
+        arguments = bind_call(self, args, kwargs)
+        self.ensure_built(arguments)
+        first = next(iter(arguments.values()), None)
+        masks = fill_masks(self, arguments)
+        outputs = self.call(**arguments)
+        return set_masks(self, first, masks, outputs)
+
+    def ensure_built(self, arguments: Mapping[str, Any]) -> None:
+        """Make the weights on the first call."""
+        if self.built:
+            return
+        shapes = {name: map_structure(_value_shape, x) for name, x in arguments.items() if _holds_values(x)}
+        names = list(inspect.signature(self.build).parameters)
+        if len(names) > 1 or names == [f"{next(iter(shapes), '')}_shape"]:
+            given = {name: shapes.get(name.removesuffix("_shape")) for name in names}
+        else:
+            given = {names[0]: next(iter(shapes.values()), None)} if names else {}
+        self.build_with(given)
+
+    def build_with(self, shapes: Mapping[str, Any]) -> None:
+        """`build`, and what follows from it; the path is that of the layers around."""
+        self.path = "/".join(scoped("").split("/")[:-1])
+        self.build(**shapes)
+        self._build_shapes = dict(shapes)
+        self.built = True
+        if self._given_weights is not None:
+            self.set_weights(self._given_weights)
+            self._given_weights = None
+
+    def build_from_config(self, config: Mapping[str, Any]) -> None:
+        """Make the weights for the shapes that a file says the layer was built with."""
+        shapes = config.get("shapes_dict") or {"input_shape": config.get("input_shape")}
+        names = list(inspect.signature(self.build).parameters)
+        if not self.built and set(shapes) <= set(names) and None not in shapes.values():
+            with name_scope(str(self.name)):
+                self.build_with({name: map_shapes(shape) for name, shape in shapes.items()})
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """The shapes that the layer was built with, as Keras writes them."""
+        shapes = self._build_shapes
+        if not self.built or not shapes:
+            return None
+        return {"input_shape": next(iter(shapes.values()))} if len(shapes) == 1 else {"shapes_dict": shapes}
+
+    def _located(self, error: CompileError, path: str, args: tuple[Any, ...]) -> CompileError:
+        """The error with the layer that was called, unless one inside it is named already."""
+        if any(detail.startswith("in layer") for detail in error.details):
+            return error
+        inputs = [f"input:   {x.type}" for x in leaves(args) if isinstance(x, Value)]
+        return error.with_details(*inputs, f'in layer "{path}"', thing=type(self).__name__)
+
+    def compute_output_shape(self, *shapes: Any, **keywords: Any) -> Any:
+        """The shape of the outputs for inputs of these shapes."""
+        from kerac.layers.calling import output_shape
+
+        return output_shape(self, *shapes, **keywords)
+
+    # Configs
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        if "dtype" in config:
+            config["dtype"] = policy(self.dtype)
+        return config
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Any:
+        from kerac.layers.deserialize import decoded
+
+        return cls(**decoded(config))
+
+    def serialize(self) -> dict[str, Any]:
+        """The layer as Keras writes it inside a model."""
+        serialized = super().serialize()
+        build_config = self.get_build_config()
+        return serialized | ({"build_config": plain(build_config)} if build_config else {})
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+    # Calls of the functional API
+
+    @property
+    def input(self) -> Any:
+        """The symbolic tensors of the only call."""
+        node = self._only_node()
+        return node.args[0] if node.args else node.inputs[0]
+
+    @property
+    def output(self) -> Any:
+        """What the only call returned."""
+        return self._only_node().outputs
+
+    def _only_node(self) -> Node:
+        if len(self.nodes) != 1:
+            raise CompileError(
+                f"{self.name}: was called {len(self.nodes)} times, so it has no single input and output"
+            )
+        return self.nodes[0]
+
+
+def bind_call(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of `call` by name."""
+    try:
+        bound = call_signature(type(layer)).bind(layer, *args, **kwargs)
+    except TypeError as error:
+        raise CompileError(f"{layer.name}: {error}") from None
+    return {name: value for name, value in list(bound.arguments.items())[1:]}
+
+
+@cache
+def call_signature(cls: type[Layer]) -> inspect.Signature:
+    """The parameters of a class's `call`."""
+    return inspect.signature(cls.call)
+
+
+def dtype_of(dtype: Any, class_name: str, name: str) -> str:
+    """The one dtype policy there is; others are refused."""
+    if isinstance(dtype, Mapping):
+        dtype = (dtype.get("config") or {}).get("name", dtype.get("class_name"))
+    dtype = getattr(dtype, "name", dtype)
+    if dtype in (None, "float32"):
+        return "float32"
+    if class_name == "InputLayer" or (isinstance(dtype, str) and dtype in INPUT_DTYPES):
+        return str(dtype)
+    raise UnsupportedError(
+        f"{class_name} {name!r}: has dtype {dtype!r}, but kerac computes in float32",
+        remedy="Make the layer with dtype=\"float32\".",
+    )
+
+
+INPUT_DTYPES = {"int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool"}
+
+
+def policy(dtype: str) -> Any:
+    """A dtype policy as Keras writes it."""
+    return {
+        "module": "keras",
+        "class_name": "DTypePolicy",
+        "config": {"name": dtype},
+        "registered_name": None,
+    }
+
+
+def map_shapes(shape: Any) -> Any:
+    """Shapes from a file, where tuples are lists."""
+    if isinstance(shape, dict):
+        return {key: map_shapes(item) for key, item in shape.items()}
+    if all(item is None or isinstance(item, int) for item in shape):
+        return tuple(shape)
+    return [map_shapes(item) for item in shape]
+
+
+def _as_float32(x: Any) -> Any:
+    if isinstance(x, Value) and not isinstance(x.type, tuple) and x.dtype in FLOATS:
+        return ops.cast(x, "f32")
+    return x
+
+
+def as_float(x: Value) -> Value:
+    """x as float32, for layers that compute with integers too."""
+    return ops.cast(x, "f32")
+
+
+def _value_shape(x: Any) -> tuple[int | None, ...] | None:
+    return shape_of(x.tensor_type) if isinstance(x, Value) else None
+
+
+def _holds_values(x: Any) -> bool:
+    return any(isinstance(leaf, Value) for leaf in leaves(x))

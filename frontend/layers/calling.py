@@ -1,0 +1,131 @@
+"""Calling a layer on symbolic tensors, on arrays, or on shapes alone: each traces it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kerac.ir import TensorType, evaluate_graph, type_of
+from kerac.structure import leaves, map_structure, pack
+from kerac.tensor import KerasTensor, Node, shape_of
+from kerac.tracing import Trace, symbolic_types, trace_function, with_equal_dims
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from kerac.layers.base import Layer
+
+
+def has_symbols(tensors: Sequence[Any]) -> bool:
+    """Whether one of the arguments is a symbolic tensor."""
+    return any(isinstance(x, KerasTensor) for x in tensors)
+
+
+def has_arrays(tensors: Sequence[Any]) -> bool:
+    """Whether one of the arguments is an array of any library."""
+    return any(is_array(x) for x in tensors)
+
+
+def is_array(x: Any) -> bool:
+    """Whether x is an array or can become one."""
+    return hasattr(x, "__array__") and not isinstance(x, KerasTensor)
+
+
+class Placeholder:
+    """Where a tensor goes in the arguments of a call."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+def filled(layer: Layer, args: Any, kwargs: Any, names: Iterable[str]) -> Any:
+    """A function of values that calls the layer with them in place of the placeholders."""
+
+    def function(values: list[Any]) -> Any:
+        by_name = dict(zip(names, values, strict=True))
+
+        def fill(x: Any) -> Any:
+            return by_name[x.name] if isinstance(x, Placeholder) else x
+
+        return layer(*map_structure(fill, args), **map_structure(fill, kwargs))
+
+    return function
+
+
+def infer_outputs(layer: Layer, args: Any, kwargs: Any, types: dict[str, TensorType]) -> Any:
+    """The structure of the types of outputs."""
+
+    def attempt(types: dict[str, TensorType]) -> Any:
+        function = filled(layer, args, kwargs, types)
+        traced = trace_function(function, types, Trace(with_weights=False))
+        return map_structure(lambda value: value.tensor_type, traced.structure)
+
+    return with_equal_dims(attempt, types)
+
+
+def call_on_symbols(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What the layer will return, and a node that remembers the call."""
+    tensors = {x: None for x in leaves([args, kwargs]) if isinstance(x, KerasTensor)}
+    places = {x: Placeholder(f"input_{i}") for i, x in enumerate(tensors)}
+    types = dict(
+        zip((p.name for p in places.values()), symbolic_types([x.type for x in tensors]), strict=True)
+    )
+
+    def hide(x: Any) -> Any:
+        return places.get(x, x) if isinstance(x, KerasTensor) else x
+
+    found = infer_outputs(layer, map_structure(hide, args), map_structure(hide, kwargs), types)
+    node = Node(layer, args, kwargs)
+    flat = [
+        KerasTensor(type_, node, position, f"keras_tensor_{layer.name}_{position}")
+        for position, type_ in enumerate(leaves(found))
+    ]
+    node.outputs = pack(found, flat)
+    layer.nodes.append(node)
+    return node.outputs
+
+
+def call_on_arrays(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The layer's outputs as arrays, by the reference interpreter."""
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
+
+    def hide(x: Any) -> Any:
+        if not is_array(x):
+            return x
+        array = np.asarray(x)
+        arrays[f"input_{len(arrays)}"] = array
+        return Placeholder(f"input_{len(arrays) - 1}")
+
+    args, kwargs = map_structure(hide, args), map_structure(hide, kwargs)
+    types = {name: type_of(array) for name, array in arrays.items()}
+
+    function = filled(layer, args, kwargs, types)
+    traced = trace_function(function, types, Trace())
+    results = evaluate_graph(traced.graph, list(arrays.values()))
+    return pack(traced.structure, list(results))
+
+
+def output_shape(layer: Layer, *shapes: Any, **keywords: Any) -> Any:
+    """The shape of the outputs for inputs of these shapes; lists hold shapes of several inputs."""
+    types: dict[str, TensorType] = {}
+
+    def place(shape: Any) -> Any:
+        if isinstance(shape, dict):
+            return {key: place(item) for key, item in shape.items()}
+        if any(isinstance(item, list | tuple) for item in shape):
+            return [place(item) for item in shape]
+        name = f"input_{len(types)}"
+        dims = tuple(-1 if dim is None else dim for dim in shape)
+        types[name] = _declared(dims)
+        return Placeholder(name)
+
+    args = tuple(place(shape) for shape in shapes)
+    fresh = dict(zip(types, symbolic_types(list(types.values())), strict=True))
+    return map_structure(shape_of, infer_outputs(layer, args, keywords, fresh))
+
+
+def _declared(dims: tuple[int, ...]) -> TensorType:
+    from kerac.ir import symbol
+
+    return TensorType("f32", tuple(symbol("unknown") if dim < 0 else dim for dim in dims))

@@ -1,0 +1,119 @@
+"""Symbolic tensors of the functional API: what a layer will return, and the call that makes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kerac.ir.types import TensorType
+from kerac.structure import leaves
+
+if TYPE_CHECKING:
+    from kerac.layers.base import Layer
+
+
+@dataclass(eq=False)
+class Node:
+    """One call of a layer: its arguments, with symbolic tensors where tensors go, and what it returned."""
+
+    layer: Layer
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    outputs: Any = None
+
+    @property
+    def inputs(self) -> list[KerasTensor]:
+        """All symbolic tensors among the arguments."""
+        return [x for x in leaves([self.args, self.kwargs]) if isinstance(x, KerasTensor)]
+
+
+class KerasTensor:
+    """The `position`-th result of a call; shapes have None where a length is not known."""
+
+    def __init__(self, type: TensorType, node: Node, position: int, name: str) -> None:
+        self.type = type
+        self.node = node
+        self.position = position
+        self.name = name
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """Lengths of the axes."""
+        return shape_of(self.type)
+
+    @property
+    def dtype(self) -> str:
+        """Keras's name of the dtype."""
+        return self.type.numpy_dtype.name
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self.type.ndim
+
+    def __repr__(self) -> str:
+        return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
+
+    def __len__(self) -> int:
+        raise TypeError("a symbolic tensor has no length; use its shape")
+
+    def __iter__(self) -> Any:
+        raise TypeError("a symbolic tensor cannot be iterated over; take parts by layers")
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        raise TypeError("a symbolic tensor has no values; call a model on arrays instead")
+
+    def __add__(self, other: Any) -> Any:
+        return _operation("Add", self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return _operation("Add", other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return _operation("Subtract", self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return _operation("Subtract", other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return _operation("Multiply", self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return _operation("Multiply", other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return _operation("TrueDivide", self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return _operation("TrueDivide", other, self)
+
+    def __pow__(self, other: Any) -> Any:
+        return _operation("Power", self, other)
+
+    def __neg__(self) -> Any:
+        return _operation("Negative", self)
+
+
+def _operation(name: str, *operands: Any) -> Any:
+    from kerac.layers.operation import OPERATIONS
+
+    return OPERATIONS[f"ops.{name}"]()(*operands)
+
+
+def shape_of(type_: TensorType) -> tuple[int | None, ...]:
+    """A shape as Keras has it, None where a length is not known."""
+    return tuple(dim if isinstance(dim, int) else None for dim in type_.shape)
+
+
+def reference(tensor: KerasTensor, node_index: int) -> dict[str, Any]:
+    """A symbolic tensor as Keras writes it."""
+    return {
+        "class_name": "__keras_tensor__",
+        "config": {
+            "shape": list(tensor.shape),
+            "dtype": tensor.dtype,
+            "keras_history": [tensor.node.layer.name, node_index, tensor.position],
+        },
+    }
