@@ -15,7 +15,7 @@ from kerac.ir.types import TensorType
 
 @dataclass(frozen=True)
 class Convolution(Epilogue):
-    """Cross-correlation of x with each kernel, then the epilogue. Empty strides or dilation mean 1.
+    """Cross-correlation of x with each kernel, then the epilogue. Strides or dilation of 1 are empty.
 
     x: t[N, *spatial, C], kernel: t[*window, C/groups, F], bias: t[F],
     residual: t[N, *positions, F] -> t[N, *positions, F]
@@ -26,6 +26,14 @@ class Convolution(Epilogue):
     padding: Padding = "valid"
     dilation: tuple[int, ...] = ()
     groups: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("strides", "dilation"):
+            if all(entry == 1 for entry in getattr(self, name)):
+                object.__setattr__(self, name, ())
+        if not isinstance(self.padding, str) and not any(map(any, self.padding)):
+            object.__setattr__(self, "padding", "valid")
 
     def infer(
         self,
