@@ -97,7 +97,7 @@ def _list_text(array: Any) -> str:
     if array.dtype.kind in "biu":
         return repr(array.item())
     # the shortest decimal that reads back to the same number of this dtype
-    text = np.format_float_positional(array, trim="0") if 1e-4 <= abs(float(array)) < 1e16 else None
+    text = np.format_float_positional(array[()], trim="0") if 1e-4 <= abs(float(array)) < 1e16 else None
     return text or (repr(float(array)) if array.dtype == np.float64 else _short_float(array))
 
 
@@ -107,5 +107,5 @@ def _short_float(array: Any) -> str:
     return (
         "0.0"
         if array == 0 and not np.signbit(array)
-        else np.format_float_scientific(array, trim="0")
+        else np.format_float_scientific(array[()], trim="0")
     )
