@@ -41,7 +41,7 @@ def make_model(emit: Emitter, metadata: Mapping[str, str]) -> onnx.ModelProto:
     """The model of what `emit` has exported."""
     graph = emit.graph
     inputs = [emit.tensor(value) for value in graph.inputs]
-    outputs = own_outputs(emit, inputs)
+    outputs = own_outputs(emit)
     nodes = living(emit.nodes, outputs)
     names = Names(emit.wishes)
     for tensor, value in zip(inputs, graph.inputs, strict=True):
@@ -50,7 +50,9 @@ def make_model(emit: Emitter, metadata: Mapping[str, str]) -> onnx.ModelProto:
         names.give(tensor, name)
     used = {tensor for node in nodes for tensor in reads(node)}
     arrays = {tensor: array for tensor, array in emit.initializers.items() if tensor in used}
-    proto = onnx.GraphProto(name=graph.name or "graph")
+    model = empty_model(emit.opset, metadata)
+    proto = model.graph
+    proto.name = graph.name or "graph"
     proto.initializer.extend(tensor_proto(names[tensor], array) for tensor, array in arrays.items())
     proto.node.extend(node_proto(node, names) for node in nodes)
     proto.input.extend(value_info(names[t], emit.types[t]) for t in inputs)
@@ -60,19 +62,21 @@ def make_model(emit: Emitter, metadata: Mapping[str, str]) -> onnx.ModelProto:
     )
     inner = (tensor for node in nodes for tensor in node.outputs if tensor not in outputs)
     proto.value_info.extend(value_info(names[t], emit.types[t]) for t in inner if t in emit.types)
-    return _wrap(proto, emit.opset, metadata)
+    return model
 
 
-def own_outputs(emit: Emitter, inputs: Sequence[str]) -> list[str]:
+def own_outputs(emit: Emitter) -> list[str]:
     """One tensor for each output of the graph, made by a node and given out only once."""
     outputs: list[str] = []
+    tensors = [emit.tensor(value) for value in emit.graph.outputs]
     made = {tensor for node in emit.nodes for tensor in node.outputs}
-    for name, value in zip(emit.graph.output_names, emit.graph.outputs, strict=True):
-        tensor = emit.tensor(value)
+    named = zip(emit.graph.output_names, emit.graph.outputs, tensors, strict=True)
+    for name, value, tensor in named:
         if tensor not in made or tensor in outputs:
             with emit.scope_of(name, str(value.origin)):
-                tensor = emit.node("Identity", tensor)
-        outputs.append(tensor)
+                outputs.append(emit.node("Identity", tensor))
+        else:
+            outputs.append(tensor)
     return outputs
 
 
@@ -133,7 +137,8 @@ def tensor_proto(name: str, array: np.ndarray) -> onnx.TensorProto:
     )
 
 
-def _wrap(graph: onnx.GraphProto, opset: int, metadata: Mapping[str, str]) -> onnx.ModelProto:
+def empty_model(opset: int, metadata: Mapping[str, str]) -> onnx.ModelProto:
+    """A model that says who made it, and has no graph yet."""
     imports = [onnx.helper.make_opsetid("", opset)]
     try:
         release = version("kerac")
@@ -144,7 +149,6 @@ def _wrap(graph: onnx.GraphProto, opset: int, metadata: Mapping[str, str]) -> on
         producer_name=PRODUCER,
         producer_version=release,
         opset_import=imports,
-        graph=graph,
     )
     onnx.helper.set_model_props(model, dict(metadata))
     return model
@@ -152,9 +156,11 @@ def _wrap(graph: onnx.GraphProto, opset: int, metadata: Mapping[str, str]) -> on
 
 def check_model(model: onnx.ModelProto) -> None:
     """Raise InternalError unless the full checker and strict shape inference accept the model."""
-    small = model if model.ByteSize() <= SIZE_LIMIT else without_weights(model)
+    small = without_weights(model)
     try:
-        onnx.checker.check_model(small, full_check=True)
+        onnx.checker.check_model(
+            model if model.ByteSize() <= SIZE_LIMIT else small, full_check=True
+        )
         onnx.shape_inference.infer_shapes(small, check_type=True, strict_mode=True, data_prop=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise InternalError(
