@@ -111,11 +111,12 @@ def _single(file: str, loaded: Array | dict[str, Array] | None = None) -> Array:
 
 def _load(file: str) -> Array | dict[str, Array]:
     try:
-        source = io.BytesIO(sys.stdin.buffer.read()) if file == "-" else file
-        loaded = np.load(source, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
+        with (
+            io.BytesIO(sys.stdin.buffer.read()) if file == "-" else Path(file).open("rb") as source
+        ):
+            loaded = np.load(source, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return loaded
             return {name: loaded[name] for name in loaded.files}
     except OSError as error:
         raise FormatError(f"{file}: cannot be read: {error.strerror or error}") from None

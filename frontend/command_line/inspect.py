@@ -16,9 +16,11 @@ from kerac.command_line.source import (
     model_argument,
     read_dims,
 )
+from kerac.ir import CompileError
 
 if TYPE_CHECKING:
     from kerac.inspector.report import Report, Stage
+    from kerac.passes.trace import Trace
 
 
 EXAMPLES = (
@@ -38,6 +40,7 @@ EXAMPLES = (
 @click.option("--pass", "name", metavar="NAME", help="Show what one pass changed.")
 @click.option("--print-changed", is_flag=True, help="Show what each pass changed.")
 @click.option("--json", "as_json", is_flag=True, help="Write the passes and the graph as JSON.")
+@click.option("--kernels", is_flag=True, help="Show the kernels: loops, memory and their order.")
 @click.option("--dot", is_flag=True, help="Write the graph (after --pass NAME) for Graphviz.")
 @click.option(
     "--html",
@@ -45,6 +48,7 @@ EXAMPLES = (
     metavar="FILE",
     help="Write a page with pictures of the graph before and after each pass.",
 )
+@click.option("--check", is_flag=True, help="Check after each pass that the numbers are the same.")
 @batch_option
 @dims_option
 def inspect_command(
@@ -52,8 +56,10 @@ def inspect_command(
     name: str | None,
     print_changed: bool,
     as_json: bool,
+    kernels: bool,
     dot: bool,
     html: Path | None,
+    check: bool,
     batch: int | None,
     dims: tuple[str, ...],
 ) -> None:
@@ -61,10 +67,20 @@ def inspect_command(
 
     MODEL may also be IR text in a file that ends in .kir, such as this command writes.
     """
-    if sum((print_changed, as_json, dot, html is not None, name is not None and not dot)) > 1:
-        raise click.UsageError("give one of --pass, --print-changed, --json, --dot and --html")
-    report = _report(model, batch, dims)
-    stage = None if name is None else _stage(report, name)
+    _check_modes(
+        ("--pass", name is not None and not dot),  # with --dot it says which graph
+        ("--print-changed", print_changed),
+        ("--json", as_json),
+        ("--kernels", kernels),
+        ("--dot", dot),
+        ("--html", html is not None),
+    )
+    trace = _run_passes(model, batch, dims, check)
+    if kernels:
+        _show_kernels(trace)
+        return
+    report = _report(trace, with_kernels=as_json or html is not None)
+    chosen = _stages(report, name)
     if html is not None:
         _write_page(report, html)
     elif as_json:
@@ -72,36 +88,65 @@ def inspect_command(
     elif dot:
         from kerac.inspector.dot import dot_text
 
-        write(dot_text(report.last if stage is None else stage.after))
-    elif stage is not None:
-        _show_difference(stage)
-    elif print_changed:
-        for each in report.stages:
-            if not each.difference.is_empty:
-                _show_difference(each)
+        write(dot_text(chosen[-1].after if chosen else report.last))
+    elif chosen or print_changed:
+        changed = [stage for stage in report.stages if not stage.difference.is_empty]
+        for stage in chosen or changed:
+            _show_difference(stage)
     else:
         _show_all(report)
 
 
-def _report(model: Path, batch: int | None, dims: tuple[str, ...]) -> Report:
+def _run_passes(model: Path, batch: int | None, dims: tuple[str, ...], check: bool) -> Trace:
     from kerac.compile import fix_dims
-    from kerac.inspector.report import Report
     from kerac.passes.pipeline import run_pipeline
 
     graph = load_graph(model)
     graph = fix_dims(graph, batch, read_dims(graph, dims))
     with progress("running the passes"):
-        return Report(run_pipeline(graph))
+        return run_pipeline(graph, check=check)
 
 
-def _stage(report: Report, name: str) -> Stage:
-    stage = report.stage(name)
-    if stage is None:
+def _report(trace: Trace, with_kernels: bool) -> Report:
+    from kerac.inspector.report import Report
+
+    if not with_kernels:
+        return Report(trace)
+    from kerac.inspector.kernels import kernels_data, make_plan
+
+    plan = make_plan(trace.graph)
+    if isinstance(plan, CompileError):
+        # passes can be read even where this machine has no kernels
+        say(f"the kernels are left out: {plan.fact}")
+        return Report(trace)
+    return Report(trace, kernels_data(plan))
+
+
+def _show_kernels(trace: Trace) -> None:
+    from kerac.inspector.kernels import kernels_text, make_plan
+
+    plan = make_plan(trace.graph)
+    if isinstance(plan, CompileError):
+        raise plan
+    write(kernels_text(plan))
+
+
+def _check_modes(*modes: tuple[str, bool]) -> None:
+    given = [option for option, is_given in modes if is_given]
+    if len(given) > 1:
+        raise click.UsageError(f"{' and '.join(given)} do not go together: give one of them")
+
+
+def _stages(report: Report, name: str | None) -> list[Stage]:
+    if name is None:
+        return []
+    stages = report.named(name)
+    if not stages:
         names = "\n  ".join(stage.name for stage in report.stages)
         raise click.BadParameter(
             f"there is no pass {name!r}; the passes are\n  {names}", param_hint="--pass"
         )
-    return stage
+    return stages
 
 
 def _show_difference(stage: Stage) -> None:

@@ -7,12 +7,13 @@ from typing import Any, cast
 
 import numpy as np
 
-from kerac.ir import Graph, Value
+from kerac.compile import substitute_dims
+from kerac.ir import Graph, ShapeError, Value
 from kerac.ir.dims import substitute
 from kerac.ir.ops.elementwise import Cast
 from kerac.ir.ops.movement import Gather, Movement
 
-DEFAULT_LENGTH = 8  # of a symbolic axis that is not given
+LENGTHS = (8, 16, 32, 64, 128, 256)  # of symbolic axes that are not given: the first that fits
 LARGEST_INTEGER = 10
 
 Array = np.ndarray[Any, Any]
@@ -21,7 +22,7 @@ Array = np.ndarray[Any, Any]
 def sample_inputs(graph: Graph, seed: int, dims: Mapping[str, int]) -> dict[str, Array]:
     """An array for each input: normal numbers, or rows of the table that the input selects from."""
     generator = np.random.default_rng(seed)
-    lengths = {name: dims.get(name, DEFAULT_LENGTH) for name in graph.symbols}
+    lengths = _lengths(graph, dims)
     found = {}
     for name, value in zip(graph.input_names, graph.inputs, strict=True):
         # after all symbols are given, only numbers are left
@@ -33,6 +34,20 @@ def sample_inputs(graph: Graph, seed: int, dims: Mapping[str, int]) -> dict[str,
             limit = 2 if value.dtype == "bool" else rows or LARGEST_INTEGER
             found[name] = generator.integers(0, limit, shape).astype(dtype)
     return found
+
+
+def _lengths(graph: Graph, dims: Mapping[str, int]) -> dict[str, int]:
+    """A length for each symbol such that windows fit into their axes."""
+    for length in LENGTHS:
+        lengths = {name: dims.get(name, length) for name in graph.symbols}
+        try:
+            substitute_dims(graph, lengths)
+        except ShapeError:
+            if length == LENGTHS[-1]:
+                raise
+            continue
+        break
+    return lengths
 
 
 def _rows(graph: Graph, start: Value) -> int | None:

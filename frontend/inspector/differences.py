@@ -8,6 +8,7 @@ from difflib import SequenceMatcher
 from functools import cached_property
 
 from kerac.ir import Graph, Value
+from kerac.ir.ops.constant import Constant, Parameter
 from kerac.ir.text import printed_names
 
 SAME, CHANGED, REMOVED, ADDED = ".", "~", "-", "+"
@@ -39,6 +40,13 @@ class Listing:
         ]
         self.names: dict[Value, str] = names
         self.line_of = {line.name: number for number, line in enumerate(self.lines) if line.name}
+
+    @cached_property
+    def weights(self) -> frozenset[str]:
+        """Names of the values that are given and not computed."""
+        return frozenset(
+            name for value, name in self.names.items() if isinstance(value.op, Constant | Parameter)
+        )
 
     @cached_property
     def codes(self) -> dict[str, str]:
@@ -78,6 +86,10 @@ class Difference:
         """Names that both graphs have for different definitions."""
         codes = self.before.codes
         return tuple(n for n, code in self.after.codes.items() if codes.get(n, code) != code)
+
+    def computed(self, names: tuple[str, ...]) -> list[str]:
+        """Those of `names` that are no weights."""
+        return [n for n in names if n not in self.before.weights and n not in self.after.weights]
 
     @property
     def is_empty(self) -> bool:

@@ -88,10 +88,19 @@ class _Slots:
 
     def pulls(self, slot: int, neighbours: list[int]) -> list[tuple[int, float]]:
         """What a slot wants to be straight with, and how much: its like, else whatever is there."""
-        like = [other for other in neighbours if self.is_box(other) == self.is_box(slot)]
+        like = [other for other in neighbours if self._are_like(slot, other)]
         if like:
-            return [(other, 64.0 if self.is_box(slot) else 4.0) for other in like]
+            return [(other, self.weight(slot)) for other in like]
+        if any(self._are_like(slot, other) for other in self.above[slot] + self.below[slot]):
+            return []
         return [(other, 0.5) for other in neighbours]
+
+    def weight(self, slot: int) -> float:
+        """How much a slot holds its place against those beside it: lines make room for boxes."""
+        return 64.0 if self.is_box(slot) else 4.0
+
+    def _are_like(self, slot: int, other: int) -> bool:
+        return self.is_box(slot) == self.is_box(other)
 
 
 def _ranks(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
@@ -202,7 +211,7 @@ def _wish(
     pulls += slots.pulls(slot, slots.below[slot]) if downwards else []
     total = sum(weight for _, weight in pulls)
     if not total:
-        return x[slot], 0.1
+        return x[slot], slots.weight(slot)
     return sum(x[other] * weight for other, weight in pulls) / total, total
 
 

@@ -8,13 +8,14 @@ const state = { stage: 0, view: "picture", sides: "both", selected: null, change
 let panes = {};
 
 const SIDES = [["both", "Both"], ["before", "Before"], ["after", "After"]];
-const VIEWS = [["picture", "Picture"], ["text", "Text"], ["layers", "Layers"]];
+const VIEWS = [["picture", "Picture"], ["text", "Text"], ["layers", "Layers"],
+  ...(data.kernels ? [["kernels", "Kernels"]] : [])];
 
 const stage = () => stages[state.stage];
 const graphOf = (side) => data.graphs[stage()[side]];
 const marksOf = (side) => stage()[`marks_${side}`];
 const boxNumber = (side, name) => graphOf(side).boxes.findIndex((box) => box.name === name);
-const isIdle = (item) => !(item.removed.length || item.added.length || item.changed.length);
+const isIdle = (item) => item.unchanged;
 const time = (ms) => ms >= 1000 ? `${(ms / 1000).toFixed(2)} s` : ms >= 10 ? `${ms.toFixed(0)} ms` : `${ms.toFixed(1)} ms`;
 
 function clickable(node, action) {
@@ -34,11 +35,11 @@ function showPasses() {
     const entry = element("li", { className: `${isIdle(item) ? "idle" : ""} ${number ? "" : "overall"}`, title: item.purpose },
       element("div", { className: "row" }, element("span", { className: "name", textContent: item.name }),
         element("span", { className: "time", textContent: time(item.milliseconds) })),
-      element("div", { className: "counts" },
+      ...(isIdle(item) ? [] : [element("div", { className: "counts" },
         element("span", { textContent: item.values_before === item.values_after
           ? `${item.values_after} values` : `${item.values_before} → ${item.values_after} values` }),
-        ...count(item.removed, "minus", "−"), ...count(item.added, "plus", "+"), ...count(item.changed, "tilde", "~")),
-      ...(number ? [meter] : []));
+        ...count(item.removed, "minus", "−"), ...count(item.added, "plus", "+"), ...count(item.changed, "tilde", "~"))]),
+      ...(number && !isIdle(item) ? [meter] : []));
     entry.setAttribute("aria-selected", number === state.stage);
     return clickable(entry, () => choose({ stage: number }));
   }));
@@ -57,9 +58,10 @@ function showButtons(root, entries, key, role) {
 function showStage() {
   const item = stage();
   find("stage-name").textContent = item.name;
-  find("stage-purpose").textContent = isIdle(item) ? `${item.purpose || ""} Nothing to change here.`.trim() : item.purpose || "";
+  const purpose = isIdle(item) ? `${item.purpose} There was nothing to change.` : item.purpose;
+  find("stage-purpose").replaceChildren(...purpose.split("`").map((text, i) => i % 2 ? element("code", { textContent: text }) : text));
   find("rules").replaceChildren(...Object.entries(item.rules).map(([name, count]) =>
-    element("span", { className: "chip", title: `${name} applied ${count} times` }, name, element("b", { textContent: `×${count}` }))));
+    element("span", { className: "chip", title: data.purposes[name] || "" }, name, element("b", { textContent: `×${count}` }))));
   showButtons(find("tabs"), VIEWS, "view", "tab");
   showButtons(find("sides"), SIDES, "sides");
   find("sides").hidden = isIdle(item);
@@ -67,6 +69,7 @@ function showStage() {
   if (state.view === "picture") showPicture();
   if (state.view === "text") showText();
   if (state.view === "layers") showLayers();
+  if (state.view === "kernels") showKernels();
 }
 
 function showPicture() {
@@ -153,6 +156,39 @@ function showLayers() {
     element("tbody", {}, ...data.layers.map((row) => element("tr", {},
       element("td", {}, element("code", { textContent: row.layer })), element("td", {}, chips(row.traced, false)),
       element("td", {}, row.final.length ? chips(row.final, true) : gone()))))));
+}
+
+function showKernels() {
+  const { launches, kernels, memory } = data.kernels;
+  const code = (text) => element("pre", { className: "code" }, ...text.split("\n").flatMap((line) => [...coloured(line), "\n"]));
+  const row = (launch, number) => {
+    const kernel = kernels[launch.kernel];
+    const opened = element("tr", { hidden: true }, element("td", { colSpan: 4 }));
+    const name = element("button", { className: "link code", textContent: kernel.name, title: "Show its loops" });
+    name.addEventListener("click", () => {
+      if (opened.hidden) opened.firstChild.replaceChildren(code(kernel.text));
+      opened.hidden = !opened.hidden;
+    });
+    const links = launch.values.flatMap((value, i) => [...(i ? [" + "] : []), finalLink(value)]);
+    const buffers = launch.buffers.map(([buffer, place, type]) => element("div", {},
+      element("span", { className: "muted", textContent: `${place} ` }), element("code", { textContent: `${buffer}: ${type}` })));
+    return [element("tr", {}, element("td", { className: "muted", textContent: number + 1 }), element("td", {}, name),
+      element("td", {}, ...links, element("div", { className: "muted", textContent: launch.layers.join(", ") })),
+      element("td", {}, ...buffers)), opened];
+  };
+  find("kernels").replaceChildren(element("table", { className: "layers" },
+    element("thead", {}, element("tr", {}, ...["", "Kernel", "Computes", "Memory it is given"].map((text) => element("th", { textContent: text })))),
+    element("tbody", {}, ...launches.flatMap(row))), element("div", { className: "memory" }, element("h3", { textContent: "Memory" }), code(memory)));
+}
+
+function finalLink(name) {
+  if (!data.graphs[data.overall.after].boxes.some((box) => box.name === name)) return element("code", { textContent: name });
+  const link = element("button", { className: "link", textContent: name });
+  link.addEventListener("click", () => {
+    choose({ stage: 0, view: "picture" });
+    select({ side: "after", name }, true);
+  });
+  return link;
 }
 
 // Boxes of the other graph for the same value: those of its name, else those of its layers.

@@ -169,8 +169,10 @@ class Pane {
 
   center(number) {
     const box = this.graph.boxes[number], { width, height } = this.size();
-    const scale = Math.max(this.view.scale, 0.7);
-    this.move(width / 2 - box.x * scale, height / 2 - box.y * scale, scale);
+    const scale = Math.max(this.view.scale, 0.7), bottom = height - this.graph.height * scale - 50;
+    // no emptiness above the first box or below the last
+    const y = Math.min(50, Math.max(height / 2 - box.y * scale, Math.min(bottom, 50)));
+    this.move(width / 2 - box.x * scale, y, scale);
   }
 
   mapScale() { return this.root.getBoundingClientRect().height / Math.max(this.graph.height, 1); }

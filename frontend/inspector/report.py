@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from inspect import getdoc
 from typing import TYPE_CHECKING, Any, cast
 
 from kerac.inspector.differences import Difference, Listing
 from kerac.inspector.picture import picture
 from kerac.ir import Graph, TensorType, type_text
-from kerac.ir.ops.constant import Call, Constant, Parameter
+from kerac.ir.ops.constant import Call, Constant, Input, Parameter
 
 if TYPE_CHECKING:
     from kerac.passes.trace import Trace
@@ -25,6 +26,7 @@ class Stage:
     purpose: str
     seconds: float
     rules: Mapping[str, int]
+    options: Mapping[str, object]
     before: Listing
     after: Listing
 
@@ -35,12 +37,12 @@ class Stage:
 
     @property
     def values_before(self) -> int:
-        """Number of values before the pass, those of called graphs included."""
+        """Number of computed values before the pass, those of called graphs included."""
         return count_values(self.before.graph)
 
     @property
     def values_after(self) -> int:
-        """Number of values after the pass."""
+        """Number of computed values after the pass."""
         return count_values(self.after.graph)
 
     @property
@@ -52,20 +54,29 @@ class Stage:
 class Report:
     """All stages of one run of the pipeline, and where the layers of the model went."""
 
-    def __init__(self, trace: Trace) -> None:
-        """Print every graph of `trace` once."""
-        self.trace = trace
-        first = Listing(trace.stages[0].before if trace.stages else trace.graph)
-        self.listings = [first]
-        self.stages = [self._stage(stage) for stage in trace.stages]
-
-    def _stage(self, stage: Any) -> Stage:
-        before = self.listings[-1]
-        # a pass that changes nothing returns the graph it was given
-        after = before if stage.after is stage.before else Listing(stage.after)
-        if after is not before:
-            self.listings.append(after)
-        return Stage(stage.name, stage.purpose, stage.seconds, stage.rules, before, after)
+    def __init__(self, trace: Trace, kernels: dict[str, Any] | None = None) -> None:
+        """Print every graph of `trace` once; `kernels` is what `kernels_data` tells."""
+        self.kernels = kernels
+        self.listings = [Listing(trace.source)]
+        self.stages: list[Stage] = []
+        purposes = pass_purposes()
+        for record in trace.records:
+            before = self.listings[-1]
+            if record.changed:
+                self.listings.append(Listing(record.after))
+            # a pass may run several times
+            runs = sum(stage.name.partition(":")[0] == record.name for stage in self.stages)
+            self.stages.append(
+                Stage(
+                    name=f"{record.name}:{runs + 1}" if runs else record.name,
+                    purpose=purposes.get(record.name, ""),
+                    seconds=record.seconds,
+                    rules=record.changes,
+                    options=record.options,
+                    before=before,
+                    after=self.listings[-1],
+                )
+            )
 
     @property
     def first(self) -> Listing:
@@ -77,9 +88,9 @@ class Report:
         """The graph after all passes."""
         return self.listings[-1]
 
-    def stage(self, name: str) -> Stage | None:
-        """The stage of the pass called `name`."""
-        return next((stage for stage in self.stages if stage.name == name), None)
+    def named(self, name: str) -> list[Stage]:
+        """The stages of the pass called `name`; `name:2` is its second run alone."""
+        return [s for s in self.stages if name in (s.name, s.name.partition(":")[0])]
 
     @property
     def overall(self) -> Stage:
@@ -89,7 +100,7 @@ class Report:
             rules.update(stage.rules)
         seconds = sum(stage.seconds for stage in self.stages)
         purpose = "From the graph as traced from the model to the graph that is compiled."
-        return Stage("all passes", purpose, seconds, rules, self.first, self.last)
+        return Stage("all passes", purpose, seconds, rules, {}, self.first, self.last)
 
     def summary(self) -> dict[str, Any]:
         """Everything but the pictures, for programs."""
@@ -101,6 +112,7 @@ class Report:
             "layers": self.layers(),
             "values": [_value_summary(self.last, value) for value in self.last.graph.values],
             "text": str(self.last.graph),
+            "kernels": self.kernels,
         }
 
     def page_data(self) -> dict[str, Any]:
@@ -116,9 +128,11 @@ class Report:
             "inputs": _signature(self.first.graph.input_names, self.first.graph.inputs),
             "outputs": _signature(self.first.graph.output_names, self.first.graph.outputs),
             "graphs": graphs,
+            "purposes": pass_purposes(),
             "overall": data(self.overall),
             "stages": [data(stage) for stage in self.stages],
             "layers": self.layers(),
+            "kernels": self.kernels,
         }
 
     def layers(self) -> list[dict[str, Any]]:
@@ -130,10 +144,22 @@ class Report:
         ]
 
 
+def pass_purposes() -> dict[str, str]:
+    """What each pass is for, and each of its rules: the first lines of their docstrings."""
+    from kerac.passes.pipeline import INFERENCE
+
+    named: list[tuple[str, object]] = [(step.name, type(step)) for step in INFERENCE]
+    named += [(rule.__name__, rule) for step in INFERENCE for rule in step.rules]
+    return {name: (getdoc(thing) or "").partition("\n")[0] for name, thing in named}
+
+
 def count_values(graph: Graph) -> int:
-    """The number of values of a graph and of the graphs it calls, each call counted."""
-    calls = (value.op.graph for value in graph.values if isinstance(value.op, Call))
-    return len(graph.values) + sum(map(count_values, calls))
+    """The number of values that a graph computes; a call stands for those of the graph it calls."""
+    return sum(
+        count_values(value.op.graph) if isinstance(value.op, Call) else 1
+        for value in graph.values
+        if not isinstance(value.op, Input | Constant | Parameter)
+    )
 
 
 def weight_counts(graph: Graph) -> tuple[int, int]:
@@ -185,9 +211,11 @@ def _stage_summary(stage: Stage) -> dict[str, Any]:
         "values_before": stage.values_before,
         "values_after": stage.values_after,
         "rules": dict(stage.rules),
-        "removed": list(difference.removed),
-        "added": list(difference.added),
-        "changed": list(difference.changed),
+        "options": {name: str(value) for name, value in stage.options.items()},
+        "removed": difference.computed(difference.removed),
+        "added": difference.computed(difference.added),
+        "changed": difference.computed(difference.changed),
+        "unchanged": difference.is_empty,
     }
 
 

@@ -21,7 +21,7 @@ def pipeline_rows(report: Report) -> Iterator[tuple[str, ...]]:
     """A row for each pass, and one for all of them."""
     for stage in [*report.stages, report.overall]:
         difference = stage.difference
-        lists = (difference.removed, difference.added, difference.changed)
+        lists = map(difference.computed, (difference.removed, difference.added, difference.changed))
         yield (
             stage.name,
             _values(stage),
@@ -43,7 +43,7 @@ def pipeline_table(report: Report) -> Table:
     rows = list(pipeline_rows(report))
     for number, row in enumerate(rows):
         last = number == len(rows) - 1
-        idle = not any(row[2:5])
+        idle = not any((*row[2:5], row[6]))
         cells = [Text(cell) for cell in row]
         table.add_row(*cells, style="bold" if last else "dim" if idle else None)
     return table
