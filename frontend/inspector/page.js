@@ -301,7 +301,8 @@ function remember() {
 }
 
 function recall() {
-  const [name, view, side, value] = location.hash.slice(1).split("/").map(decodeURIComponent);
+  const decoded = (text) => { try { return decodeURIComponent(text); } catch { return ""; } };
+  const [name, view, side, value] = location.hash.slice(1).split("/").map(decoded);
   const number = stages.findIndex((item) => item.name === name);
   if (number >= 0) state.stage = number;
   if (VIEWS.some(([known]) => known === view)) state.view = view;

@@ -1,6 +1,11 @@
 """Runs of passes on graphs written as text."""
 
+import numpy as np
+
+from kerac.inspector.kernels import kernels_data, make_plan
+from kerac.inspector.report import Report
 from kerac.ir import Graph, parse
+from kerac.passes.pipeline import run_pipeline
 
 RESIDUAL = """
 def residual(x: f32[N, 8, 8, 4]):
@@ -44,3 +49,12 @@ def fused() -> Graph:
 
 def nested() -> Graph:
     return parse(NESTED)
+
+
+def report() -> Report:
+    """The pipeline on the residual block, with a rule that applies and kernels."""
+    kernel = np.random.default_rng(0).normal(size=(3, 3, 4, 4)).astype(np.float32)
+    trace = run_pipeline(parse(RESIDUAL, {"block/conv/kernel": kernel}))
+    plan = make_plan(trace.graph)
+    assert not isinstance(plan, Exception), plan
+    return Report(trace, kernels_data(plan))
