@@ -1,0 +1,43 @@
+"""Every sample of every op that has native code, compiled as it is and compared with the reference."""
+
+from __future__ import annotations
+
+import pytest
+
+from kerac.backends.llvm.grouping import ALIASES, LEAVES
+from kerac.backends.llvm.lowering import LOWERINGS
+from kerac.backends.llvm.lowerings import register_all
+from kerac.ir import evaluate_graph
+from kerac.ir.ops import Elementwise
+from tests.compare import assert_close
+from tests.llvm.native import compile_graph
+from tests.sample import SIZES, Sample
+from tests.samples import SAMPLES
+
+register_all()
+
+
+def has_native_code(sample: Sample) -> bool:
+    own = type(sample.op) in LOWERINGS or isinstance(sample.op, (Elementwise, *LEAVES, *ALIASES))
+    return own and all(
+        has_native_code(operand) for operand in sample.operands if isinstance(operand, Sample)
+    )
+
+
+NATIVE = [sample for sample in SAMPLES if has_native_code(sample)]
+
+
+@pytest.mark.parametrize("sample", NATIVE, ids=lambda sample: sample.name)
+@pytest.mark.parametrize("weights_are_inputs", [False, True], ids=["weights", "inputs"])
+def test_native_code_means_what_the_reference_does(
+    sample: Sample, weights_are_inputs: bool
+) -> None:
+    graph = sample.graph(weights_are_inputs)
+    executable = compile_graph(graph)
+    for batch in (3, 1):
+        arrays = sample.arrays(weights_are_inputs, batch, {**SIZES, "N": batch})
+        results = executable(*arrays)
+        results = results if isinstance(results, tuple) else (results,)
+        for actual, expected in zip(results, evaluate_graph(graph, arrays), strict=True):
+            assert actual.dtype == expected.dtype
+            assert_close(actual, expected, sample.tolerance)
