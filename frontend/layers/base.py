@@ -218,11 +218,11 @@ class Layer(Configured, keyword_only=True):
         if self.autocast:
             args, kwargs = map_structure(_as_float32, args), map_structure(_as_float32, kwargs)
         kwargs.pop("training", None)
-        arguments = bind_call(self, args, kwargs)
-        self.ensure_built(arguments)
-        first = next(iter(arguments.values()), None)
-        masks = fill_masks(self, arguments)
-        outputs = self.call(**arguments)
+        bound = bind_call(self, args, kwargs)
+        self.ensure_built(bound.arguments)
+        first = next(iter(bound.arguments.values()), None)
+        masks = fill_masks(self, bound.arguments)
+        outputs = self.call(*bound.args, **bound.kwargs)
         return set_masks(self, first, masks, outputs)
 
     def ensure_built(self, arguments: Mapping[str, Any]) -> None:
@@ -319,19 +319,21 @@ class Layer(Configured, keyword_only=True):
         return self.nodes[0]
 
 
-def bind_call(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+def bind_call(
+    layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> inspect.BoundArguments:
     """Arguments of `call` by name."""
     try:
-        bound = call_signature(type(layer)).bind(layer, *args, **kwargs)
+        return call_signature(type(layer)).bind(*args, **kwargs)
     except TypeError as error:
         raise CompileError(f"{layer.name}: {error}") from None
-    return {name: value for name, value in list(bound.arguments.items())[1:]}
 
 
 @cache
 def call_signature(cls: type[Layer]) -> inspect.Signature:
-    """The parameters of a class's `call`."""
-    return inspect.signature(cls.call)
+    """The parameters of a class's `call`, without the layer itself."""
+    signature = inspect.signature(cls.call)
+    return signature.replace(parameters=list(signature.parameters.values())[1:])
 
 
 def dtype_of(dtype: Any, class_name: str, name: str) -> str:

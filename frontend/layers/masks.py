@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kerac.ir import Value
+from kerac.ir import Value, ops
 from kerac.structure import leaves, map_structure
 from kerac.tracing import current_trace
 
@@ -59,3 +59,17 @@ def set_masks(layer: Layer, first: Any, previous: Any, outputs: Any) -> Any:
             if mask is not None:
                 masks.setdefault(value, mask)
     return outputs
+
+
+def any_along(mask: Value, axis: int) -> Value:
+    """Whether any element along `axis` is true.
+
+    mask: bool[..., D, ...] -> bool[..., ...]
+    """
+    numbers = ops.ReduceMax((axis,))(ops.cast(mask, "f32"))
+    return ops.Greater()(numbers, ops.constant(0.0, "f32"))
+
+
+def align(mask: Value, x: Value) -> Value:
+    """The mask with axes of length 1 behind, so that it broadcasts against x."""
+    return ops.reshape(mask, (*mask.shape, *(1,) * (x.ndim - mask.ndim)))

@@ -1,0 +1,170 @@
+"""Layers that disturb their input in training and pass it on in inference."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from kerac.ir import Value, ops
+from kerac.ir.errors import CompileError, ShapeError
+from kerac.layers.base import Layer
+from kerac.layers.data_format import DataFormat
+from kerac.saving.config import SerializedObject
+
+
+class _Random(Layer):
+    """Base of layers that draw random numbers from a seed."""
+
+    supports_masking = True
+
+    @classmethod
+    def modernize(cls, arguments: dict[str, Any]) -> dict[str, Any]:
+        if isinstance(arguments.get("seed"), SerializedObject):
+            arguments["seed"] = arguments["seed"].config.get("seed")
+        return arguments
+
+    def call(self, inputs: Value) -> Any:
+        return inputs
+
+
+class Dropout(_Random):
+    """A share `rate` of the elements is 0 in training and the others are larger; in inference x itself.
+
+    `noise_shape` has 1 along axes where elements are dropped together.
+    """
+
+    rate: float
+    noise_shape: tuple[int | None, ...] | None = None
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        check_share(self, "rate", self.rate)
+        if any(length is not None and length < 1 for length in self.noise_shape or ()):
+            raise CompileError(f"Dropout {self.name!r}: noise_shape {self.noise_shape} must be positive")
+
+    def shared_axes(self, inputs: Value) -> tuple[int, ...]:
+        """Axes along which elements are dropped together."""
+        shape = self.noise_shape or ()
+        if shape and len(shape) != inputs.ndim:
+            raise ShapeError(f"noise_shape {shape} has {len(shape)} axes, but the input is {inputs.type}")
+        return tuple(
+            axis for axis, length in enumerate(shape) if length == 1 and inputs.shape[axis] != 1
+        )
+
+    def call(self, inputs: Value) -> Any:
+        return ops.Dropout(self.rate, self.shared_axes(inputs), self.seed)(inputs)
+
+
+class _SpatialDropout(_Random):
+    """Base: whole feature maps are dropped together."""
+
+    spatial: ClassVar[int]
+    data_format: ClassVar[Any] = "channels_last"
+
+    rate: float
+
+    def __post_init__(self) -> None:
+        check_share(self, "rate", self.rate)
+        if self.data_format is None:
+            self.data_format = "channels_last"  # type: ignore[misc]
+
+    def shared_axes(self, inputs: Value) -> tuple[int, ...]:
+        if inputs.ndim != self.spatial + 2:
+            raise ShapeError(f"the input must have {self.spatial + 2} axes, but is {inputs.type}")
+        first = 2 if self.data_format == "channels_first" else 1
+        return tuple(range(first, first + self.spatial))
+
+    def call(self, inputs: Value) -> Any:
+        return ops.Dropout(self.rate, self.shared_axes(inputs), self.seed)(inputs)
+
+    def get_config(self) -> dict[str, Any]:
+        # These four, and the layout where there is one, are all that Keras takes.
+        names = ("rate", "seed", "name", "dtype")
+        if self.spatial > 1:
+            names = (*names, "data_format")
+        return {name: getattr(self, name) for name in names}
+
+
+class SpatialDropout1D(_SpatialDropout):
+    """Drops whole features of sequences f32[N, T, C] in training."""
+
+    spatial = 1
+
+    rate: float
+    seed: int | None = None
+    name: str | None = None
+    dtype: Any = "float32"
+
+
+class SpatialDropout2D(_SpatialDropout):
+    """Drops whole feature maps of images in training."""
+
+    spatial = 2
+
+    rate: float
+    data_format: DataFormat | None = "channels_last"  # type: ignore[misc]
+    seed: int | None = None
+    name: str | None = None
+    dtype: Any = "float32"
+
+
+class SpatialDropout3D(_SpatialDropout):
+    """Drops whole feature maps of volumes in training."""
+
+    spatial = 3
+
+    rate: float
+    data_format: DataFormat | None = "channels_last"  # type: ignore[misc]
+    seed: int | None = None
+    name: str | None = None
+    dtype: Any = "float32"
+
+
+class GaussianNoise(_Random):
+    """Adds normally distributed noise in training."""
+
+    stddev: float
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        check_share(self, "stddev", self.stddev)
+
+
+class GaussianDropout(_Random):
+    """Multiplies by normally distributed noise of mean 1 in training."""
+
+    rate: float
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        check_share(self, "rate", self.rate)
+
+
+class AlphaDropout(_Random):
+    """Dropout that keeps mean and variance, for SELU."""
+
+    rate: float
+    noise_shape: tuple[int | None, ...] | None = None
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        check_share(self, "rate", self.rate)
+
+
+class ActivityRegularization(Layer):
+    """Adds a penalty on its input in training."""
+
+    supports_masking = True
+
+    l1: float = 0.0
+    l2: float = 0.0
+
+    def call(self, inputs: Value) -> Any:
+        return inputs
+
+
+def check_share(layer: Layer, name: str, value: float) -> None:
+    """`value` must lie between 0 and 1."""
+    if not 0 <= value <= 1:
+        raise CompileError(
+            f"{type(layer).__name__} {layer.name!r}: {name} is {value}, but must lie between 0 and 1"
+        )
