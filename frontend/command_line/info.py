@@ -12,7 +12,7 @@ import click
 from kerac.command_line.console import bytes_text, examples, write
 from kerac.command_line.source import is_library, load_graph, model_argument
 from kerac.ir import Graph, Value, type_text
-from kerac.ir.ops.constant import Call
+from kerac.ir.ops.constant import Call, Constant, Input, Parameter
 
 EXAMPLES = (
     "kerac info model.keras",
@@ -82,8 +82,11 @@ def _describe(name: str, value: Value) -> dict[str, str]:
 
 
 def _ops(graph: Graph) -> Counter[str]:
+    """How often each op computes something."""
     counts: Counter[str] = Counter()
     for value in graph.values:
+        if isinstance(value.op, Input | Constant | Parameter):
+            continue
         counts += (
             _ops(value.op.graph) if isinstance(value.op, Call) else Counter([value.op.text_name])
         )
