@@ -195,8 +195,11 @@ function finalLink(name) {
 function counterparts(side, box, other) {
   const boxes = graphOf(other).boxes, same = boxes.findIndex((candidate) => candidate.name === box.name);
   if (same >= 0) return [same];
-  return boxes.flatMap((candidate, number) =>
-    candidate.layers.some((layer) => box.layers.includes(layer)) ? [number] : []);
+  return ofLayers(other, box.layers);
+}
+
+function ofLayers(side, layers) {
+  return graphOf(side).boxes.flatMap((box, number) => box.layers.some((layer) => layers.includes(layer)) ? [number] : []);
 }
 
 function showSelection(centering) {
@@ -207,8 +210,7 @@ function showSelection(centering) {
       const box = graphOf(chosen.side).boxes[boxNumber(chosen.side, chosen.name)];
       if (!box) continue;
       selected = side === chosen.side ? [boxNumber(side, chosen.name)] : counterparts(chosen.side, box, side);
-      related = graphOf(side).boxes.flatMap((other, number) =>
-        other.layers.some((layer) => box.layers.includes(layer)) ? [number] : []);
+      related = ofLayers(side, box.layers);
       if (centering && selected.length) pane.center(selected[0]);
     }
     pane.highlight({ selected: new Set(selected), related: new Set(related) });
@@ -260,7 +262,8 @@ function showDetails() {
   panel.append(heading("Where it came from"));
   panel.append(element("dl", {}, element("dt", { textContent: "layers" }), element("dd", {}, box.layers.length ? box.layers.join(", ") : "none"),
     element("dt", { textContent: "passes" }), element("dd", {}, box.passes.length ? box.passes.join(", ") : "none: as traced")));
-  const other = side === "after" ? "before" : "after", twins = counterparts(side, box, other);
+  const other = side === "after" ? "before" : "after";
+  const twins = [...new Set([...counterparts(side, box, other), ...ofLayers(other, box.layers)])].slice(0, 20);
   if (!isIdle(stage())) panel.append(heading(other === "before" ? "Before this pass" : "After this pass"),
     element("div", {}, ...(twins.length ? list(twins.map((twin) => valueLink(other, graphOf(other).boxes[twin].name))) : ["nothing"])));
   if (line) panel.append(heading("In the text"), element("code", { className: "line" }, ...coloured(line[0].trim())));
