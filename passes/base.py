@@ -30,7 +30,7 @@ class Pass:
         return self.rules
 
     def apply(self, graph: Graph, changes: Counter[str]) -> Graph:
-        """The new graph; adds to `changes` how often what happened. The old graph stays as it is."""
+        """The new graph; adds to `changes` how often what happened. The old graph stays."""
         return rewrite(graph, self.chosen_rules(), self.name, changes)
 
     def __call__(self, graph: Graph) -> Graph:

@@ -114,7 +114,10 @@ def into_contraction_before_pool(value: Value, uses: Uses) -> Value | None:
     source = affine.x.operands[0]
     found = open_contraction(source, uses)
     new = apply_to_result(found, affine._replace(x=source)) if found else None
-    return affine.x.op(new.labelled(name=source.name)) if new else None
+    if not new:
+        return None
+    normalized = new.labelled(source.name, source.origin | value.origin)
+    return affine.x.op(normalized, origin=affine.x.origin)
 
 
 def after_mean(value: Value, uses: Uses) -> Value | None:
@@ -144,7 +147,8 @@ def after_mean(value: Value, uses: Uses) -> Value | None:
                 if axis in op.axes:
                     return None
                 axis -= 0 if op.keepdims else sum(other < axis for other in op.axes)
-            return replace(norm, axis=axis)(op(x), *statistics)
+            mean = op(x, name=value.name, origin=value.origin)
+            return replace(norm, axis=axis)(mean, *statistics, origin=normalized.origin)
     return None
 
 

@@ -45,6 +45,38 @@ def into_convolution(value: Value, uses: Uses) -> Value | None:
     return None
 
 
+def before_transpose(value: Value, uses: Uses) -> Value | None:
+    """An image that comes with channels first is padded after its transpose, by the convolution.
+
+    def before(x: f32[N, 3, 8, 8], kernel: f32[3, 3, 3, 4]):
+        wide = pad(x, padding=((0, 0), (0, 0), (1, 1), (1, 1)))
+        image = transpose(wide, permutation=(0, 2, 3, 1))
+        y = convolution(image, kernel)
+        return y
+    def after(x: f32[N, 3, 8, 8], kernel: f32[3, 3, 3, 4]):
+        image = transpose(x, permutation=(0, 2, 3, 1))
+        wide = pad(image, padding=((0, 0), (1, 1), (1, 1), (0, 0)))
+        y = convolution(wide, kernel)
+        return y
+    """
+    match value:
+        case Value(
+            (o.Convolution() | o.MaxPool()) as op,
+            (
+                Value(
+                    o.Transpose(permutation),
+                    (Value(o.Pad(padding, number), (Value() as x,)) as wide,),
+                ) as moved,
+                *rest,
+            ),
+        ) if uses[moved] == 1:
+            padded = o.Pad(tuple(padding[axis] for axis in permutation), number)
+            image = o.Transpose(permutation)(x, name=moved.name, origin=moved.origin)
+            image = padded(image, name=wide.name, origin=wide.origin)
+            return op(image, *rest, origin=value.origin)
+    return None
+
+
 def into_max_pool(value: Value, uses: Uses) -> Value | None:
     """Let a maximum skip the padding of its operand, which is never larger than an element.
 
@@ -96,4 +128,4 @@ def _sum(outer: Pairs, inner: Pairs) -> Pairs:
 class FoldPadding(Pass):
     """Fold padding into the windows that read it."""
 
-    rules = (into_convolution, into_max_pool)
+    rules = (before_transpose, into_convolution, into_max_pool)

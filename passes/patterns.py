@@ -137,8 +137,8 @@ def without_leading_ones(array: Array) -> Array:
 
 _LOWER_BOUNDS: dict[type[Op], float] = {
     o.Relu: 0.0, o.Relu6: 0.0, o.Sigmoid: 0.0, o.HardSigmoid: 0.0, o.SparseSigmoid: 0.0,
-    o.SparsePlus: 0.0, o.Softplus: 0.0, o.Absolute: 0.0, o.Exp: 0.0, o.Softmax: 0.0, o.Sparsemax: 0.0,
-    o.Tanh: -1.0, o.HardTanh: -1.0, o.Expm1: -1.0, o.Erf: -1.0, o.Softsign: -1.0,
+    o.SparsePlus: 0.0, o.Softplus: 0.0, o.Absolute: 0.0, o.Exp: 0.0, o.Softmax: 0.0,
+    o.Sparsemax: 0.0, o.Tanh: -1.0, o.HardTanh: -1.0, o.Expm1: -1.0, o.Erf: -1.0, o.Softsign: -1.0,
 }  # fmt: skip
 _KEEPING = (Movement, o.MaxPool, o.AveragePool, o.ReduceMax, o.ReduceMin, o.ReduceMean, o.Dropout)
 _COMBINED: dict[type[Op], Callable[[float, float], float]] = {

@@ -32,16 +32,18 @@ INFERENCE: tuple[Pass, ...] = (
     MergeDuplicates(),       # afterwards equal values are one value
     FoldConstants(),         # afterwards every op has an operand that is not constant
     RecognizeActivations(),  # afterwards no known activation function is spelled out
-    SimplifyMovement(),      # afterwards transposes and reshapes are late, and none undoes another
     SimplifyWindows(),       # afterwards every window slides
+    SimplifyMovement(),      # afterwards transposes and reshapes are late, and none undoes another
+    FuseBias(),              # afterwards no constant summand stands before a normalization
     FoldBatchNorm(),         # afterwards no normalization by constants is left
     SimplifyAlgebra(),       # afterwards constants are second operands, and one a sum or product
-    FoldScale(),             # afterwards no constant factor stands beside weights that could take it
+    FoldScale(),             # afterwards constant factors are part of weights where they can be
     FoldPadding(),           # afterwards no convolution reads a padded copy
-    FuseBias(),              # afterwards no convolution or dense is followed by a constant summand
+    FuseBias(),              # afterwards no constant summand follows a convolution or dense
     FuseResidual(),          # afterwards no sum alone reads a convolution or dense
     FuseActivation(),        # afterwards no activation alone reads a convolution or dense
     SimplifyMovement(),      # afterwards what the fusions freed is short again
+    FoldConstants(),         # afterwards nothing that rules made of constants is left to run time
     MergeDuplicates(),       # afterwards equal values are one value
 )  # fmt: skip
 

@@ -5,7 +5,8 @@ operands rewritten already, and in `uses` how many uses each of them has. It nev
 counts or logs.
 
 What a rule makes receives the name of the value it replaces, unless the rule names it (the result
-itself always takes that name), and the origins of all values that vanish with it.
+itself always takes that name), and the origins of all values that vanish with it, unless the rule
+gives it one, as it does where it moves ops past each other.
 """
 
 from __future__ import annotations
@@ -140,15 +141,19 @@ class _Walk:
         return dead
 
     def _label(self, old: Value, new: Value, made: list[Value], dead: list[Value]) -> Value:
-        origin = Origin()
+        united = Origin()
         for value in dead:
-            origin = origin | value.origin
-        origin = Origin(origin.layers, (*(p for p in origin.passes if p != self.name), self.name))
+            united = united | value.origin
         labelled: dict[Value, Value] = {}
         for value in made:
-            given = value.name != value.op.text_name and value is not new
+            named = value.name != value.op.text_name and value is not new
+            origin = self._signed(united if value.origin == Origin() else value.origin)
             inputs = tuple(None if v is None else labelled.get(v, v) for v in value.inputs)
-            name = value.name if given else old.name
+            name = value.name if named else old.name
             labelled[value] = Value(value.op, inputs, value.type, name, origin)
             self.uses[labelled[value]] = self.uses.pop(value)
         return labelled.get(new, new)
+
+    def _signed(self, origin: Origin) -> Origin:
+        """`origin` with this pass as the last one."""
+        return Origin(origin.layers, (*(p for p in origin.passes if p != self.name), self.name))

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kerac.ir import Value
+from kerac.ir import Op, Value
 from kerac.ir import ops as o
 from kerac.ir.ops.elementwise import Elementwise
 from kerac.ir.ops.reduction import Reduction
-from kerac.passes.patterns import array_of
+from kerac.passes.patterns import array_of, constant_like, without_leading_ones
 from kerac.passes.rewrite import Rule, Uses
+
+
+def _swapped(value: Value, moved: Value, op: Op, *operands: Value | None) -> Value:
+    """First `op` in the place of `value`, then a reshape to its shape in the place of `moved`."""
+    result = op(*operands, name=value.name, origin=value.origin)
+    return o.Reshape(value.shape)(result, origin=moved.origin)
 
 
 def reshape_behind_elementwise(value: Value, uses: Uses) -> Value | None:
@@ -33,34 +39,37 @@ def reshape_behind_elementwise(value: Value, uses: Uses) -> Value | None:
     """
     if not isinstance(value.op, Elementwise):
         return None
-    source = next(
-        (
-            v.operands[0]
-            for v in value.operands
-            if isinstance(v.op, o.Reshape) and v.shape == value.shape
-        ),
-        None,
+    moved = next(
+        (v for v in value.operands if isinstance(v.op, o.Reshape) and v.shape == value.shape), None
     )
-    if source is None:
+    if moved is None:
         return None
-    operands = []
-    for operand in value.operands:
-        if isinstance(operand.op, o.Reshape) and operand.shape == value.shape:
-            operands.append(operand.operands[0])
-            if operands[-1].shape != source.shape:
-                return None
-        elif operand.ndim == 0 or _broadcasts_alike(operand, value, source):
-            operands.append(operand)
-        else:
-            return None
-    return o.Reshape(value.shape)(value.op(*operands, name=value.name))
+    source = moved.operands[0]
+    operands = [_undone(operand, value, source) for operand in value.operands]
+    if any(operand is None for operand in operands):
+        return None
+    return _swapped(value, moved, value.op, *operands)
 
 
-def _broadcasts_alike(operand: Value, value: Value, source: Value) -> bool:
-    """Whether a constant lies along a last axis that the reshape keeps."""
-    if array_of(operand) is None or not source.shape or source.shape[-1] != value.shape[-1]:
-        return False
-    return operand.shape == (1,) or operand.shape == value.shape[-1:]
+def _undone(operand: Value, value: Value, source: Value) -> Value | None:
+    """What `operand` of `value` is before the reshape of `source`; None where that is work."""
+    if isinstance(operand.op, o.Reshape) and operand.shape == value.shape:
+        before = operand.operands[0]
+        return before if before.shape == source.shape else None
+    if operand.ndim == 0:
+        return operand
+    array = array_of(operand)
+    if array is None:
+        return None
+    if source.shape[-1:] == value.shape[-1:] and operand.shape in ((1,), value.shape[-1:]):
+        return operand
+    wide = (*(1,) * (value.ndim - operand.ndim), *operand.shape)
+    lengths = [n for n, m in zip(wide, value.shape, strict=True) if m != 1]
+    if [n for n in value.shape if n != 1] != [n for n in source.shape if n != 1]:
+        return None
+    # the reshape only moves axes of length 1, and the same is done to the constant
+    shape = tuple(1 if n == 1 else lengths.pop(0) for n in source.shape)
+    return constant_like(without_leading_ones(array.reshape(shape)), operand, operand.name)
 
 
 def reshape_behind_dense(value: Value, uses: Uses) -> Value | None:
@@ -75,9 +84,11 @@ def reshape_behind_dense(value: Value, uses: Uses) -> Value | None:
         return {"y": y_1}
     """
     match value:
-        case Value(o.Dense() as op, (Value(o.Reshape(), (Value() as x,)), *rest)) if len(rest) < 3:
+        case Value(o.Dense() as op, (Value(o.Reshape(), (Value() as x,)) as moved, *rest)) if (
+            len(rest) < 3
+        ):
             if x.shape[-1:] == rest[0].shape[:1]:
-                return o.Reshape(value.shape)(op(x, *rest, name=value.name))
+                return _swapped(value, moved, op, x, *rest)
     return None
 
 
@@ -93,11 +104,9 @@ def reshape_behind_batch_norm(value: Value, uses: Uses) -> Value | None:
         return {"y": y_1}
     """
     match value:
-        case Value(o.BatchNorm(axis) as op, (Value(o.Reshape(), (Value() as x,)), *rest)):
+        case Value(o.BatchNorm(axis) as op, (Value(o.Reshape(), (Value() as x,)) as moved, *rest)):
             if axis == value.ndim - 1 and x.shape[-1:] == value.shape[-1:]:
-                return o.Reshape(value.shape)(
-                    replace(op, axis=x.ndim - 1)(x, *rest, name=value.name)
-                )
+                return _swapped(value, moved, replace(op, axis=x.ndim - 1), x, *rest)
     return None
 
 

@@ -18,6 +18,11 @@ from kerac.passes.rewrite import Rule, Uses
 Permutation = tuple[int, ...]
 
 
+def _swapped(value: Value, moved: Value, op: Op, *operands: Value | None) -> Value:
+    """First `op` in the place of `value`, then the transpose `moved`."""
+    return moved.op(op(*operands, name=value.name, origin=value.origin), origin=moved.origin)
+
+
 def behind_elementwise(value: Value, uses: Uses) -> Value | None:
     """Compute each element first, then transpose.
 
@@ -39,21 +44,18 @@ def behind_elementwise(value: Value, uses: Uses) -> Value | None:
     """
     if not isinstance(value.op, Elementwise):
         return None
-    permutation = next(
-        (
-            v.op.permutation
-            for v in value.operands
-            if isinstance(v.op, o.Transpose) and v.shape == value.shape
-        ),
+    moved = next(
+        (v for v in value.operands if isinstance(v.op, o.Transpose) and v.shape == value.shape),
         None,
     )
-    if permutation is None:
+    if moved is None:
         return None
+    permutation = moved.op.permutation
     inverse = tuple(int(axis) for axis in np.argsort(permutation))
     operands = [_undone(operand, permutation, inverse) for operand in value.operands]
     if any(operand is None for operand in operands):
         return None
-    return o.Transpose(permutation)(value.op(*operands, name=value.name))
+    return _swapped(value, moved, value.op, *operands)
 
 
 def _undone(value: Value, permutation: Permutation, inverse: Permutation) -> Value | None:
@@ -86,10 +88,10 @@ def behind_op_with_axes(value: Value, uses: Uses) -> Value | None:
         return {"z": z_1}
     """
     match value:
-        case Value(op, (Value(o.Transpose(permutation), (Value() as x,)), *rest)):
+        case Value(op, (Value(o.Transpose(permutation), (Value() as x,)) as moved, *rest)):
             renamed = _renamed(op, permutation, bool(rest))
             if renamed is not None:
-                return o.Transpose(permutation)(renamed(x, *rest, name=value.name))
+                return _swapped(value, moved, renamed, x, *rest)
     return None
 
 
@@ -136,14 +138,10 @@ def behind_concatenation(value: Value, uses: Uses) -> Value | None:
         return {"c": c_1}
     """
     match value:
-        case Value(o.Concatenate(axis), (Value(o.Transpose(permutation)), *_) as operands):
-            if all(
-                isinstance(v.op, o.Transpose) and v.op.permutation == permutation for v in operands
-            ):
-                joined = o.Concatenate(permutation[axis])(
-                    *(v.operands[0] for v in operands), name=value.name
-                )
-                return o.Transpose(permutation)(joined)
+        case Value(o.Concatenate(axis), (Value(o.Transpose(permutation)) as moved, *_) as operands):
+            if all(v.op == moved.op for v in operands):
+                sources = (v.operands[0] for v in operands)
+                return _swapped(value, moved, o.Concatenate(permutation[axis]), *sources)
     return None
 
 
@@ -159,14 +157,16 @@ def behind_reduction(value: Value, uses: Uses) -> Value | None:
         return z
     """
     match value:
-        case Value(Reduction() as op, (Value(o.Transpose(permutation), (Value() as x,)),)):
+        case Value(Reduction() as op, (Value(o.Transpose(permutation), (Value() as x,)) as moved,)):
             axes = tuple(sorted(permutation[axis] for axis in op.axes))
-            reduced = replace(op, axes=axes)(x, name=value.name)
             if op.keepdims:
-                return o.Transpose(permutation)(reduced)
+                return _swapped(value, moved, replace(op, axes=axes), x)
+            reduced = replace(op, axes=axes)(x, name=value.name, origin=value.origin)
             left = [axis for axis in permutation if axis not in axes]
             order = tuple(sorted(left).index(axis) for axis in left)
-            return o.transpose(reduced, order)
+            if list(order) == sorted(order):
+                return reduced
+            return o.Transpose(order)(reduced, origin=moved.origin)
     return None
 
 
@@ -182,9 +182,10 @@ def behind_dense(value: Value, uses: Uses) -> Value | None:
         return {"y": y_1}
     """
     match value:
-        case Value(o.Dense() as op, (Value(o.Transpose(permutation), (Value() as x,)), *rest)):
-            if permutation[-1] == x.ndim - 1 and len(rest) < 3:
-                return o.Transpose(permutation)(op(x, *rest, name=value.name))
+        case Value(
+            o.Dense() as op, (Value(o.Transpose(permutation), (Value() as x,)) as moved, *rest)
+        ) if permutation[-1] == x.ndim - 1 and len(rest) < 3:
+            return _swapped(value, moved, op, x, *rest)
     return None
 
 
