@@ -73,3 +73,8 @@ def any_along(mask: Value, axis: int) -> Value:
 def align(mask: Value, x: Value) -> Value:
     """The mask with axes of length 1 behind, so that it broadcasts against x."""
     return ops.reshape(mask, (*mask.shape, *(1,) * (x.ndim - mask.ndim)))
+
+
+def as_bool(mask: Value) -> Value:
+    """A mask that someone gave, as bool: what is not 0 counts."""
+    return mask if mask.dtype == "bool" else ops.NotEqual()(mask, ops.constant(0, mask.dtype))

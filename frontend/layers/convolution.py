@@ -1,0 +1,273 @@
+"""Convolutions in one, two and three dimensions: full, grouped, depthwise and separable."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from kerac.activations import Activation
+from kerac.constraints import Constraint
+from kerac.initializers import Start
+from kerac.ir import Value, ops
+from kerac.ir.errors import CompileError, ShapeError
+from kerac.layers.base import Layer, as_float
+from kerac.layers.data_format import GivenDataFormat, channel_axis, from_last, to_last
+from kerac.layers.spatial import Padding, PaddingOrCausal, Sizes, check_ndim, positive, sizes
+from kerac.regularizers import Regularizer
+from kerac.tracing import traced
+
+
+class WindowLayer(Layer, registered=False):
+    """What convolutions share: a window over `rank` spatial axes, a bias and an activation."""
+
+    rank: ClassVar[int]
+    if TYPE_CHECKING:  # the arguments that all of them have
+        kernel_size: Sizes
+        strides: Sizes
+        padding: str
+        data_format: GivenDataFormat
+        dilation_rate: Sizes
+        activation: Activation
+        use_bias: bool
+        bias_initializer: Start
+
+    def __post_init__(self) -> None:
+        self.kernel_size = sizes(self, "kernel_size", self.rank)
+        self.strides = sizes(self, "strides", self.rank)
+        self.dilation_rate = sizes(self, "dilation_rate", self.rank)
+        self.data_format = self.data_format or "channels_last"
+
+    def channels(self, input_shape: tuple[int | None, ...]) -> int:
+        """Number of channels of an input, which must be known."""
+        check_ndim(input_shape, self.rank + 2)
+        channels = input_shape[channel_axis(self.data_format)]
+        if channels is None:
+            raise ShapeError(
+                f"needs to know the number of channels, but got an input of shape {input_shape}",
+                remedy="Give the model an Input with the number of channels.",
+            )
+        return channels
+
+    def add_bias(self, channels: int) -> None:
+        """Make the bias, or None where the layer has none."""
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight("bias", (channels,), self.bias_initializer)
+
+    def convolution(self, groups: int = 1) -> ops.Convolution:
+        """The op with this layer's window."""
+        padding: Any = self.padding
+        if padding == "causal":
+            padding = (((self.kernel_size[0] - 1) * self.dilation_rate[0], 0),)  # type: ignore[index]
+        return ops.Convolution(
+            strides=self.strides,  # type: ignore[arg-type]
+            padding=padding,
+            dilation=self.dilation_rate,  # type: ignore[arg-type]
+            groups=groups,
+        )
+
+    def call(self, inputs: Value) -> Value:
+        x = to_last(as_float(inputs), self.data_format)
+        # after the channels are back in their place, because an activation may look along an axis
+        return self.activation(from_last(self.convolve(x), self.data_format))
+
+    def convolve(self, x: Value) -> Value:
+        """x: f32[N, *spatial, C] -> f32[N, *positions, F], with the bias added."""
+        raise NotImplementedError
+
+
+class Convolution(WindowLayer, registered=False):
+    """Each kernel over all channels of its group; output = activation(sums + bias).
+
+    inputs: f32[N, *spatial, C], kernel: f32[*kernel_size, C/groups, filters] -> f32[N, *positions, filters]
+    """
+
+    rarely_written: ClassVar[frozenset[str]] = frozenset({"lora_rank", "lora_alpha"})
+
+    filters: int
+    kernel_size: Sizes
+    strides: Sizes = 1
+    padding: PaddingOrCausal = "valid"
+    data_format: GivenDataFormat = None
+    dilation_rate: Sizes = 1
+    groups: int = 1
+    activation: Activation = None  # type: ignore[assignment]
+    use_bias: bool = True
+    kernel_initializer: Start = "glorot_uniform"  # type: ignore[assignment]
+    bias_initializer: Start = "zeros"  # type: ignore[assignment]
+    kernel_regularizer: Regularizer = None
+    bias_regularizer: Regularizer = None
+    activity_regularizer: Regularizer = None
+    kernel_constraint: Constraint = None
+    bias_constraint: Constraint = None
+    lora_rank: None = None
+    lora_alpha: None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive(self, "filters", "groups")
+        title = f"{type(self).__name__} {self.name!r}"
+        if self.filters % self.groups:
+            raise CompileError(f"{title}: {self.filters} filters do not divide into {self.groups} groups")
+        if self.padding == "causal" and self.rank != 1:
+            raise CompileError(f"{title}: padding is 'causal', but time is the only axis that has causes")
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:  # type: ignore[arg-type]
+            raise CompileError(
+                f"{title}: strides is {self.strides} and dilation_rate is {self.dilation_rate}, "
+                "but only one of them may be above 1"
+            )
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        channels = self.channels(input_shape)
+        if channels % self.groups:
+            raise ShapeError(f"{channels} channels do not divide into {self.groups} groups")
+        shape = (*self.kernel_size, channels // self.groups, self.filters)  # type: ignore[misc]
+        self.kernel = self.add_weight("kernel", shape, self.kernel_initializer)
+        self.add_bias(self.filters)
+
+    def convolve(self, x: Value) -> Value:
+        return self.convolution(self.groups)(x, traced(self.kernel), traced(self.bias))
+
+
+class Conv1D(Convolution):
+    """Convolution along one axis, such as time."""
+
+    rank = 1
+
+
+class Conv2D(Convolution):
+    """Convolution of images."""
+
+    rank = 2
+
+
+class Conv3D(Convolution):
+    """Convolution of volumes."""
+
+    rank = 3
+
+
+class DepthwiseConvolution(WindowLayer, registered=False):
+    """`depth_multiplier` kernels over each channel alone.
+
+    inputs: f32[N, *spatial, C], kernel: f32[*kernel_size, C, M] -> f32[N, *positions, C*M]
+    """
+
+    kernel_size: Sizes
+    strides: Sizes = 1
+    padding: Padding = "valid"
+    depth_multiplier: int = 1
+    data_format: GivenDataFormat = None
+    dilation_rate: Sizes = 1
+    activation: Activation = None  # type: ignore[assignment]
+    use_bias: bool = True
+    depthwise_initializer: Start = "glorot_uniform"  # type: ignore[assignment]
+    bias_initializer: Start = "zeros"  # type: ignore[assignment]
+    depthwise_regularizer: Regularizer = None
+    bias_regularizer: Regularizer = None
+    activity_regularizer: Regularizer = None
+    depthwise_constraint: Constraint = None
+    bias_constraint: Constraint = None
+    rarely_written: ClassVar[frozenset[str]] = frozenset()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive(self, "depth_multiplier")
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        channels = self.channels(input_shape)
+        shape = (*self.kernel_size, channels, self.depth_multiplier)  # type: ignore[misc]
+        self.kernel = self.add_weight("kernel", shape, self.depthwise_initializer)
+        self.add_bias(channels * self.depth_multiplier)
+
+    def convolve(self, x: Value) -> Value:
+        return depthwise(self.convolution(x.shape[-1]), x, traced(self.kernel), traced(self.bias))  # type: ignore[arg-type]
+
+
+class DepthwiseConv1D(DepthwiseConvolution):
+    """Depthwise convolution along one axis, such as time."""
+
+    rank = 1
+
+
+class DepthwiseConv2D(DepthwiseConvolution):
+    """Depthwise convolution of images."""
+
+    rank = 2
+
+
+class SeparableConvolution(WindowLayer, registered=False):
+    """A depthwise convolution, then one with windows of one element that mixes channels.
+
+    inputs: f32[N, *spatial, C], depthwise_kernel: f32[*kernel_size, C, M],
+    pointwise_kernel: f32[1, ..., C*M, filters] -> f32[N, *positions, filters]
+    """
+
+    filters: int
+    kernel_size: Sizes
+    strides: Sizes = 1
+    padding: Padding = "valid"
+    data_format: GivenDataFormat = None
+    dilation_rate: Sizes = 1
+    depth_multiplier: int = 1
+    activation: Activation = None  # type: ignore[assignment]
+    use_bias: bool = True
+    depthwise_initializer: Start = "glorot_uniform"  # type: ignore[assignment]
+    pointwise_initializer: Start = "glorot_uniform"  # type: ignore[assignment]
+    bias_initializer: Start = "zeros"  # type: ignore[assignment]
+    depthwise_regularizer: Regularizer = None
+    pointwise_regularizer: Regularizer = None
+    bias_regularizer: Regularizer = None
+    activity_regularizer: Regularizer = None
+    depthwise_constraint: Constraint = None
+    pointwise_constraint: Constraint = None
+    bias_constraint: Constraint = None
+    rarely_written: ClassVar[frozenset[str]] = frozenset()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive(self, "filters", "depth_multiplier")
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        channels = self.channels(input_shape)
+        self.depthwise_kernel = self.add_weight(
+            "depthwise_kernel",
+            (*self.kernel_size, channels, self.depth_multiplier),  # type: ignore[misc]
+            self.depthwise_initializer,
+        )
+        self.pointwise_kernel = self.add_weight(
+            "pointwise_kernel",
+            (*(1,) * self.rank, channels * self.depth_multiplier, self.filters),
+            self.pointwise_initializer,
+        )
+        self.add_bias(self.filters)
+
+    def convolve(self, x: Value) -> Value:
+        apart = depthwise(self.convolution(x.shape[-1]), x, traced(self.depthwise_kernel))  # type: ignore[arg-type]
+        return ops.Convolution()(apart, traced(self.pointwise_kernel), traced(self.bias))
+
+
+class SeparableConv1D(SeparableConvolution):
+    """Separable convolution along one axis, such as time."""
+
+    rank = 1
+
+
+class SeparableConv2D(SeparableConvolution):
+    """Separable convolution of images."""
+
+    rank = 2
+
+
+def depthwise(
+    convolution: ops.Convolution, x: Value, kernel: Value, bias: Value | None = None
+) -> Value:
+    """A convolution in as many groups as channels, by a kernel f32[*window, C, M]."""
+    *window, channels, multiplier = kernel.shape
+    return convolution(x, ops.reshape(kernel, (*window, 1, channels * multiplier)), bias)
+
+
+Convolution1D = Conv1D
+Convolution2D = Conv2D
+Convolution3D = Conv3D
+SeparableConvolution1D = SeparableConv1D
+SeparableConvolution2D = SeparableConv2D
