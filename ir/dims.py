@@ -37,7 +37,7 @@ Monomial = tuple[Atom, ...]
 class Dim:
     """A polynomial over the integers in the atoms of a shape.
 
-    It is canonical: two that are equal are equal for all values of their symbols, and the reverse.
+    Written in one way only, so that polynomials that are equal for all values compare equal.
     """
 
     terms: tuple[tuple[Monomial, int], ...]
@@ -78,17 +78,10 @@ class Dim:
     def __floordiv__(self, other: DimLike) -> DimLike:
         if isinstance(other, Dim):
             return _divide_exactly(self, other)
-        whole = [(m, c // other) for m, c in self.terms if c % other == 0]
-        rest = [(m, c) for m, c in self.terms if c % other != 0]
-        if not rest:
-            return _combine(whole)
-        # (other*a + b)//other = a + b//other, and constants move out of b as far as they go
-        constant = dict(rest).get((), 0)
-        moved = constant // other
-        numerator = _combine(rest) - moved * other
-        if not isinstance(numerator, Dim):
-            return _combine(whole) + numerator // other + moved
-        return _combine([*whole, ((_floor_atom(numerator, other),), 1)]) + moved
+        # every coefficient is a multiple of other, which goes out, and a rest from 0 to other - 1
+        whole = _combine([(m, c // other) for m, c in self.terms])
+        rest = _combine([(m, c % other) for m, c in self.terms])
+        return whole + (_floor(rest, other) if isinstance(rest, Dim) else 0)
 
     def __mod__(self, other: int) -> DimLike:
         return self - self // other * other
@@ -102,6 +95,8 @@ class Dim:
             factors = [str(atom) for atom in monomial]
             if abs(coefficient) != 1 or not factors:
                 factors.insert(0, str(abs(coefficient)))
+            if len(factors) > 1 or coefficient < 0:  # 2*(N)//3 would read as (2*N)//3
+                factors = [f"({factor})" if "//" in factor else factor for factor in factors]
             sign = "-" if coefficient < 0 else "+"
             text += f" {sign} " + "*".join(factors)
         return text[3:] if text.startswith(" + ") else "-" + text[3:]
@@ -189,17 +184,19 @@ def _combine(*groups: list[tuple[Monomial, int]] | tuple[tuple[Monomial, int], .
     return Dim(tuple(terms))
 
 
-def _floor_atom(numerator: Dim, denominator: int) -> FloorDivision:
-    common = gcd(denominator, *(c for _, c in numerator.terms))
+def _floor(numerator: Dim, denominator: int) -> DimLike:
+    """`numerator//denominator` where all coefficients lie from 0 to denominator - 1."""
+    nested = [m for m, c in numerator.terms if len(m) == 1 and isinstance(m[0], FloorDivision)]
+    if len(nested) == 1 and dict(numerator.terms)[nested[0]] == 1:
+        # (x//a + y)//b = (x + a*y)//(a*b)
+        (atom,) = nested[0]
+        rest = numerator - Dim(((nested[0], 1),))
+        return (atom.numerator + rest * atom.denominator) // (atom.denominator * denominator)
+    common = gcd(denominator, *(c for m, c in numerator.terms if m))
     if common > 1:
-        reduced = _combine([(m, c // common) for m, c in numerator.terms])
-        if isinstance(reduced, Dim):
-            return FloorDivision(reduced, denominator // common)
-    # (x//a)//b = x//(a*b)
-    match numerator.terms:
-        case (((FloorDivision(inner, factor),), 1),):
-            return FloorDivision(inner, factor * denominator)
-    return FloorDivision(numerator, denominator)
+        # (g*x + c)//(g*b) = (x + c//g)//b
+        return _combine([(m, c // common) for m, c in numerator.terms]) // (denominator // common)
+    return Dim((((FloorDivision(numerator, denominator),), 1),))
 
 
 def _divide_exactly(dividend: Dim, divisor: Dim) -> DimLike:

@@ -4,7 +4,6 @@ import numpy as np
 
 from kerac.ir import Graph, Origin, TensorType, Value, origin_scope, symbol
 from kerac.ir import ops as o
-from kerac.ir.ops import reduce_mean
 
 N = symbol("N")
 
@@ -99,7 +98,7 @@ class Builder:
 
     def head(self, x: Value, classes: int) -> tuple[Value]:
         with self.layer("mean"):
-            x = reduce_mean(x, (2, 3) if self.first else (1, 2))
+            x = o.reduce_mean(x, (2, 3) if self.first else (1, 2))
         with self.layer("predictions"):
             kernel = self.weight("kernel", x.shape[-1], classes, low=-0.1, high=0.1)
             x = o.add(o.dense(x, kernel), self.weight("bias", classes))
@@ -178,7 +177,7 @@ def excite(b: Builder, x: Value) -> Value:
     """Scale each channel by what the mean of the image says."""
     channels = b.channels(x)
     with b.layer("squeeze"):
-        y = reduce_mean(x, (2, 3) if b.first else (1, 2))
+        y = o.reduce_mean(x, (2, 3) if b.first else (1, 2))
         y = o.reshape(y, (N, channels, 1, 1) if b.first else (N, 1, 1, channels))
     y = b.activation(b.convolution(y, channels // 4, 1))
     y = b.activation(b.convolution(y, channels, 1), o.HardSigmoid())
