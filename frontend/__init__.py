@@ -1,1 +1,40 @@
-"""A compiler for Keras models."""
+"""A compiler for Keras models, with Keras's names."""
+
+from kerac import (
+    activations,
+    backend,
+    constraints,
+    initializers,
+    layers,
+    models,
+    regularizers,
+    utils,
+)
+from kerac.compile import compile, compile_library, export_onnx
+from kerac.layers import Input, Layer
+from kerac.models import Model, Sequential
+from kerac.runtime import Executable, load
+from kerac.variable import Variable
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Executable",
+    "Input",
+    "Layer",
+    "Model",
+    "Sequential",
+    "Variable",
+    "activations",
+    "backend",
+    "compile",
+    "compile_library",
+    "constraints",
+    "export_onnx",
+    "initializers",
+    "layers",
+    "load",
+    "models",
+    "regularizers",
+    "utils",
+]

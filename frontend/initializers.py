@@ -131,10 +131,15 @@ class Orthogonal(Initializer):
 class VarianceScaling(Initializer):
     """Variance `scale` divided by the number of inputs, of outputs or by their mean."""
 
+    # unknown to older versions of Keras
+    rarely_written: ClassVar[frozenset[str]] = frozenset({"input_axes", "output_axes"})
+
     scale: float = 1.0
     mode: Literal["fan_in", "fan_out", "fan_avg"] = "fan_in"
     distribution: Literal["truncated_normal", "untruncated_normal", "uniform"] = "truncated_normal"
     seed: int | None = None
+    input_axes: list[int] | None = None
+    output_axes: list[int] | None = None
 
     @classmethod
     def modernize(cls, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -143,17 +148,23 @@ class VarianceScaling(Initializer):
         return super().modernize(arguments)
 
     def make(self, shape: tuple[int, ...], generator: np.random.Generator) -> Any:
-        return scaled(shape, generator, self.scale, self.mode, self.distribution)
+        fans = fans_of(shape, self.input_axes, self.output_axes)
+        return scaled(shape, generator, fans, self.scale, self.mode, self.distribution)
 
 
 class _Scaled(Initializer):
     """Variance scaling with everything settled but the seed."""
 
+    rarely_written: ClassVar[frozenset[str]] = VarianceScaling.rarely_written
     settings: ClassVar[tuple[float, str, str]]
+
     seed: int | None = None
+    input_axes: list[int] | None = None
+    output_axes: list[int] | None = None
 
     def make(self, shape: tuple[int, ...], generator: np.random.Generator) -> Any:
-        return scaled(shape, generator, *self.settings)
+        fans = fans_of(shape, self.input_axes, self.output_axes)
+        return scaled(shape, generator, fans, *self.settings)
 
 
 class GlorotUniform(_Scaled):
@@ -192,14 +203,28 @@ class LecunNormal(_Scaled):
     settings = (1.0, "fan_in", "truncated_normal")
 
 
+def fans_of(
+    shape: tuple[int, ...], input_axes: list[int] | None, output_axes: list[int] | None
+) -> tuple[int, int]:
+    """Numbers of inputs and outputs of one place of a kernel."""
+    if input_axes is not None and output_axes is not None:
+        return prod(shape[axis] for axis in input_axes), prod(shape[axis] for axis in output_axes)
+    if len(shape) < 2:
+        return prod(shape), prod(shape)
+    window = prod(shape[:-2])
+    return shape[-2] * window, shape[-1] * window
+
+
 def scaled(
-    shape: tuple[int, ...], generator: np.random.Generator, scale: float, mode: str, distribution: str
+    shape: tuple[int, ...],
+    generator: np.random.Generator,
+    fans: tuple[int, int],
+    scale: float,
+    mode: str,
+    distribution: str,
 ) -> Array:
     """Numbers of variance `scale` / fan."""
-    window = prod(shape[:-2])
-    fan_in = shape[-2] * window if len(shape) > 1 else prod(shape)
-    fan_out = shape[-1] * window if len(shape) > 1 else prod(shape)
-    fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[mode]
+    fan = {"fan_in": fans[0], "fan_out": fans[1], "fan_avg": sum(fans) / 2}[mode]
     variance = scale / max(1.0, fan)
     if distribution == "uniform":
         limit = sqrt(3 * variance)

@@ -96,7 +96,7 @@ def traced(variable: Variable | None) -> Value | None:
         return None
     trace = current_trace()
     if variable not in trace.parameters:
-        name = variable.path.removeprefix(f"{trace.name}/")
+        name = variable.path
         while trace.names.setdefault(name, variable) is not variable:
             name = unique_name(name, trace.names)
         data = variable.data(read=trace.with_weights)

@@ -9,9 +9,11 @@ from typing import Any
 
 from kerac.configured import suggestion
 from kerac.ir.errors import CompileError, UnsupportedError
-from kerac.layers.base import REGISTRY, Layer
+from kerac.layers.base import INPUT_DTYPES, REGISTRY, Layer
 from kerac.saving.config import SerializedObject, decode_members
 
+COMPUTED = {"float32", *INPUT_DTYPES}
+MOST_SHOWN = 20
 _custom: ContextVar[Mapping[str, Any]] = ContextVar("custom objects", default={})
 
 
@@ -45,7 +47,8 @@ def deserialize_layer(value: Any) -> Any:
     if not isinstance(value, SerializedObject):
         raise CompileError(f"{value!r:.60} does not describe a layer")
     layer = layer_class(value).from_config(value.config)
-    if value.build_config:
+    # other layers are built when they are called, within the path of their model
+    if value.build_config and value.class_name == "Sequential":
         layer.build_from_config(value.build_config)
     return layer
 
@@ -68,3 +71,23 @@ def layer_class(described: SerializedObject) -> Any:
             f"{place}: there is no layer {described.kind!r}", remedy=suggestion(described.kind, known)
         )
     return found
+
+
+def refuse_dtypes(root: SerializedObject, label: str) -> None:
+    """Raise one error that lists all layers that do not compute in float32."""
+    lines = []
+    for item in root.walk():
+        if isinstance(item, SerializedObject) and item.is_layer and item.class_name != "InputLayer":
+            given = item.config.get("dtype")
+            name = given.config.get("name") if isinstance(given, SerializedObject) else given
+            if name is not None and name not in COMPUTED:
+                kind = given.class_name if isinstance(given, SerializedObject) else name
+                lines.append(f"{item.path or item.class_name}: {name or kind}")
+    if lines:
+        count = "1 layer" if len(lines) == 1 else f"{len(lines)} layers"
+        more = [f"and {len(lines) - MOST_SHOWN} more"] if len(lines) > MOST_SHOWN else []
+        raise UnsupportedError(
+            f"{label}: {count} compute in another dtype, but kerac computes in float32",
+            details=(*lines[:MOST_SHOWN], *more),
+            remedy="Save the model with the dtype policy float32.",
+        )

@@ -1,0 +1,267 @@
+"""What all models have: a graph, predictions, files, a summary."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from kerac.configured import suggestion
+from kerac.ir import Graph, Value
+from kerac.ir.errors import CompileError, UnsupportedError
+from kerac.ir.types import TensorType
+from kerac.layers.base import Layer
+from kerac.structure import leaves, map_structure, pack
+from kerac.tensor import KerasTensor, shape_of
+from kerac.tracing import Trace, Traced, trace_function, with_equal_dims
+
+if TYPE_CHECKING:
+    from kerac.models.functional import Functional
+    from kerac.runtime import Executable
+
+
+class Model(Layer, registered=False):
+    """Layers with inputs and outputs. `Model(inputs, outputs)` makes a functional model.
+
+    A subclass makes its layers in `__init__` and states what they compute in `call`.
+    """
+
+    module: ClassVar[str] = "keras"
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """`Model(inputs, outputs)` is a functional model."""
+        if cls is Model and (args or "inputs" in kwargs):
+            from kerac.models.functional import Functional
+
+            return object.__new__(Functional)
+        return object.__new__(cls)
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(registered=False, **keywords)
+
+    def _initialize(self) -> None:
+        super()._initialize()
+        self._compiled: tuple[Any, Executable] | None = None
+        self._traced: tuple[Any, Traced] | None = None
+        self._called: Any = None
+        self._wrapped: Functional | None = None
+
+    # Layers
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers of the model."""
+        return [x for held in super().children().values() for x in leaves(held)]
+
+    def children(self) -> dict[str, Any]:
+        return {"layers": self.layers}
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer of a name or an index."""
+        if index is not None:
+            if not 0 <= index < len(self.layers):
+                raise CompileError(
+                    f"{self.name}: has {len(self.layers)} layers, but index {index} is asked for"
+                )
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        names = {str(layer.name): None for layer in self.layers}
+        raise CompileError(
+            f"{self.name}: has no layer {name!r}", remedy=suggestion(str(name), names)
+        )
+
+    # The graph
+
+    def functional(self) -> Functional:
+        """The functional model that does the same, once the inputs are known."""
+        from kerac.layers.input import InputLayer
+        from kerac.models.functional import Functional
+
+        if self._called is None:
+            raise CompileError(
+                f"{self.name}: is not built, so the shapes of its inputs are not known",
+                remedy="Call the model on arrays first, or make it as Model(inputs, outputs).",
+            )
+        if self._wrapped is None:
+
+            def place(type_: TensorType) -> KerasTensor:
+                shape = (None, *shape_of(type_)[1:])
+                dtype = type_.numpy_dtype.name
+                output: KerasTensor = InputLayer(batch_shape=shape, dtype=dtype).output
+                return output
+
+            inputs = map_structure(place, self._called)
+            self._wrapped = Functional(inputs, self(inputs), name=self.name)
+        return self._wrapped
+
+    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self._called is None and args and all(isinstance(x, Value) for x in leaves(args[0])):
+            self._called = map_structure(lambda x: x.tensor_type, args[0])
+        return super()._call(args, kwargs)
+
+    def trace(self) -> Graph:
+        """The graph that the model computes, with its weights as they are now."""
+        return self._trace().graph
+
+    @property
+    def graph(self) -> Graph:
+        """The graph that the model computes."""
+        return self.trace()
+
+    def _trace(self) -> Traced:
+        version = self._version()
+        if self._traced is None or self._traced[0] != version:
+            model = self.functional()
+
+            def attempt(types: dict[str, TensorType]) -> Traced:
+                return trace_function(model.run, types, Trace(str(self.name)))
+
+            traced = with_equal_dims(attempt, model.input_types())
+            graph = traced.graph
+            names = tuple(model.output_names)
+            named = Graph(graph.name, graph.inputs, graph.outputs, names)
+            self._traced = (version, Traced(named, traced.structure, traced.masks))
+        return self._traced[1]
+
+    def _version(self) -> Any:
+        return tuple((id(v), v.version) for v in self.weights)
+
+    # Predictions
+
+    def executable(self) -> Executable:
+        """The model compiled for this machine, with its weights as they are now."""
+        version = self._version()
+        if self._compiled is None or self._compiled[0] != version:
+            from kerac.compile import compile as compile_model
+
+            self._compiled = (version, compile_model(self))
+        return self._compiled[1]
+
+    def predict(
+        self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None
+    ) -> Any:
+        """The outputs for arrays of any number of samples, computed `batch_size` at a time."""
+        self._build_on(x)
+        arrays = self._arrays(x)
+        executable = self.executable()
+        count = len(arrays[0])
+        if any(len(array) != count for array in arrays):
+            counts = ", ".join(str(len(array)) for array in arrays)
+            raise CompileError(f"{self.name}: all inputs need the same number of samples, but have {counts}")
+        size = batch_size or 32
+        parts = [
+            _as_tuple(executable(*(array[start : start + size] for array in arrays)))
+            for start in range(0, max(count, 1), size)
+        ]
+        if steps is not None:
+            parts = parts[:steps]
+        outputs = [np.concatenate(part) for part in zip(*parts, strict=True)]
+        return _first_of_one(pack(self._trace().structure, outputs))
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """The outputs for one batch."""
+        return self.predict(x, batch_size=max(len(leaves(x)[0]), 1))
+
+    def _build_on(self, x: Any) -> None:
+        """Make the weights on the first arrays, if the model does not know its inputs yet."""
+        if not self.built:
+            self(map_structure(lambda a: np.asarray(a)[:1], x))
+
+    def _arrays(self, x: Any) -> list[np.ndarray[Any, Any]]:
+        model = self.functional()
+        given = model.in_order(x)
+        if len(given) != len(model.inputs):
+            raise CompileError(
+                f"{self.name}: takes {len(model.inputs)} inputs ({', '.join(model.input_names)}), "
+                f"but got {len(given)}"
+            )
+        return [_array_for(a, tensor) for a, tensor in zip(given, model.inputs, strict=True)]
+
+    # Files
+
+    def save(self, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Write a `.keras` archive that Keras loads too."""
+        from kerac.models.saving import save_model
+
+        save_model(self, path, overwrite=overwrite)
+
+    def save_weights(self, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Write the weights alone, as a `.weights.h5` file."""
+        from kerac.models.saving import save_weights
+
+        save_weights(self, path, overwrite=overwrite)
+
+    def load_weights(self, path: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+        """Read the weights of an equal model from a file."""
+        from kerac.models.saving import load_weights
+
+        load_weights(self, path, skip_mismatch=skip_mismatch)
+
+    def to_json(self, **keywords: Any) -> str:
+        """The model without its weights, as `model_from_json` reads it."""
+        return json.dumps(self.serialize(), **keywords)
+
+    def export(self, path: str | os.PathLike[str], format: str = "onnx") -> None:
+        """Write an ONNX file."""
+        from kerac.compile import export_onnx
+
+        if format != "onnx":
+            raise UnsupportedError(f"{self.name}: format {format!r} is asked for, but export writes onnx")
+        export_onnx(self, path)
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+    ) -> None:
+        """Print a table of the layers, their outputs and their numbers of weights."""
+        from kerac.models.summary import summary_text
+
+        (print_fn or print)(summary_text(self, line_length, expand_nested, show_trainable))
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        return {name: config[name] for name in ("name", "trainable", "dtype")}
+
+
+def _as_tuple(outputs: Any) -> tuple[np.ndarray[Any, Any], ...]:
+    return outputs if isinstance(outputs, tuple) else (outputs,)
+
+
+def _first_of_one(structure: Any) -> Any:
+    if isinstance(structure, list | tuple) and len(structure) == 1:
+        return structure[0]
+    return structure
+
+
+def _array_for(x: Any, tensor: KerasTensor) -> np.ndarray[Any, Any]:
+    """An array with the dtype and number of axes of an input."""
+    array = np.asarray(x)
+    if array.dtype.kind not in "biuf":
+        raise CompileError(
+            f"input {tensor.name!r} must be {tensor.dtype}, but got {array.dtype}",
+            remedy="Give an array of numbers.",
+        )
+    declared = tensor.shape
+    if array.ndim == len(declared) + 1 and array.shape[-1] == 1:
+        array = array[..., 0]
+    elif array.ndim == len(declared) - 1 and declared and declared[-1] == 1:
+        array = array[..., None]
+    fits = array.ndim == len(declared) and all(
+        want is None or axis == 0 or want == have
+        for axis, (want, have) in enumerate(zip(declared, array.shape, strict=True))
+    )
+    if not fits:
+        raise CompileError(
+            f"input {tensor.name!r} must have the shape {declared}, but got {array.shape}"
+        )
+    return np.ascontiguousarray(array.astype(tensor.dtype, copy=False))
+
+

@@ -1,0 +1,157 @@
+"""Models from files and to files. Reading never runs code that a file holds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from kerac.convert import plain
+from kerac.ir.errors import CompileError, FormatError
+from kerac.layers.base import Layer
+from kerac.layers.deserialize import (
+    custom_objects as custom,
+)
+from kerac.layers.deserialize import deserialize_layer, known_layers, refuse_dtypes
+from kerac.models.model import Model
+from kerac.saving.config import SerializedObject, decode_config
+from kerac.saving.json_text import parse_json
+from kerac.saving.layer_classes import refuse_unknown_layers
+from kerac.saving.limits import DEFAULT_LIMITS
+from kerac.saving.model_file import Weights, read_model_file, read_weights_file
+from kerac.saving.source import FileSource
+from kerac.saving.write import write_archive, write_weights
+from kerac.variable import Array, Variable
+
+# The version of Keras whose format is written.
+KERAS_VERSION = "3.8.0"
+
+
+class SavedLayer:
+    """A layer as the readers and writers of weights see it."""
+
+    def __init__(self, layer: Layer, known: dict[Layer, SavedLayer]) -> None:
+        known[layer] = self
+        self.class_name = type(layer).__name__
+        self.name = str(layer.name)
+        self.trainable = layer.trainable
+        self.variables: Sequence[Variable] = layer.own_weights
+        self.children: dict[str, SavedLayer | list[SavedLayer]] = {
+            attribute: [saved(x, known) for x in held]
+            if isinstance(held, list | tuple)
+            else saved(held, known)
+            for attribute, held in layer.children().items()
+        }
+
+
+def saved(layer: Layer, known: dict[Layer, SavedLayer] | None = None) -> SavedLayer:
+    """One view for each layer, however often it occurs."""
+    known = {} if known is None else known
+    return known[layer] if layer in known else SavedLayer(layer, known)
+
+
+def load_model(
+    path: FileSource,
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+) -> Any:
+    """Read a `.keras` archive, a full-model `.h5` file or a model's JSON, as data alone.
+
+    `custom_objects` gives layers in code in place of classes that kerac does not know.
+    """
+    del compile, safe_mode  # nothing in a file is ever run
+    file = read_model_file(path)
+    with custom(custom_objects):
+        model = build_model(file.config, file.label)
+        if file.weights is not None:
+            assign_weights(model, file.weights)
+    return model
+
+
+def model_from_json(text: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Make a model from what `to_json` wrote, with new weights."""
+    label = "the JSON of a model"
+    config = decode_config(parse_json(text.encode(), label, DEFAULT_LIMITS), label)
+    with custom(custom_objects):
+        return build_model(config, label)
+
+
+def model_from_config(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Make a model from its serialized form, with new weights."""
+    label = "the config of a model"
+    with custom(custom_objects):
+        return build_model(decode_config(dict(config), label), label)
+
+
+def build_model(described: SerializedObject, label: str) -> Model:
+    """The model that a file describes; everything it uses that is not known is refused at once."""
+    refuse_unknown_layers(described, known_layers(), label)
+    refuse_dtypes(described, label)
+    try:
+        model = deserialize_layer(described)
+    except CompileError as error:
+        raise error.with_details(thing=label) from None
+    if not isinstance(model, Model):
+        raise FormatError(f"{label}: describes a {described.class_name}, but a model is expected")
+    return model
+
+
+def load_weights(model: Model, path: FileSource, skip_mismatch: bool = False) -> None:
+    """Read the weights of a model from a `.weights.h5`, `.h5` or `.keras` file."""
+    if skip_mismatch:
+        raise CompileError(
+            f"{model.name}: skip_mismatch=True is asked for, but weights are read completely or not at all"
+        )
+    if not model.built:
+        raise CompileError(
+            f"{model.name}: is not built, so it has no weights to load",
+            remedy="Give the model an Input, or call it on data first.",
+        )
+    assign_weights(model, read_weights_file(path))
+
+
+def assign_weights(model: Model, weights: Weights) -> None:
+    """Give each variable its value; nothing is changed where one does not fit."""
+    values = list(weights.values(saved(model)))
+    for variable, value in values:
+        if isinstance(variable, Variable):
+            variable.assign(value)
+
+
+def save_model(model: Model, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+    """Write a `.keras` archive."""
+    _check_path(model, path, ".keras", overwrite)
+    metadata = {
+        "keras_version": KERAS_VERSION,
+        "date_saved": datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
+    }
+    config: dict[str, Any] = plain(model.serialize())
+    write_archive(path, config, metadata, saved(model), _value)
+
+
+def save_weights(model: Model, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+    """Write a `.weights.h5` file."""
+    _check_path(model, path, ".weights.h5", overwrite)
+    write_weights(path, saved(model), _value)
+
+
+def _value(variable: Any) -> Array:
+    array: Array = variable.array
+    return array
+
+
+def _check_path(
+    model: Model, path: str | os.PathLike[str], ending: str, overwrite: bool
+) -> None:
+    if not model.built:
+        raise CompileError(
+            f"{model.name}: is not built, so it has no weights to save",
+            remedy="Give the model an Input, or call it on data first.",
+        )
+    if not os.fspath(path).endswith(ending):
+        raise CompileError(f"{os.fspath(path)}: must end in {ending}, but does not")
+    if not overwrite and Path(path).exists():
+        raise CompileError(f"{os.fspath(path)}: exists already, and overwrite=False is given")

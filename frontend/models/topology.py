@@ -1,0 +1,145 @@
+"""The calls that lead from the inputs of a functional model to its outputs, and Keras's order of its layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kerac.ir.errors import CompileError
+from kerac.layers.base import Layer
+from kerac.layers.input import InputLayer
+from kerac.structure import leaves, map_structure, pack
+from kerac.tensor import KerasTensor, Node
+
+
+@dataclass(frozen=True)
+class Topology:
+    """Calls in an order in which they can be made, and layers (operations too) as Keras orders them."""
+
+    nodes: tuple[Node, ...]
+    layers: tuple[Layer, ...]
+
+    def position(self, node: Node) -> int:
+        """The how-manieth call of its layer in this model a call is."""
+        calls = [other for other in node.layer.nodes if other in self._members]
+        return calls.index(node)
+
+    @property
+    def _members(self) -> set[Node]:
+        return set(self.nodes)
+
+
+def find_topology(
+    inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor], model: str
+) -> Topology:
+    """Walk from outputs back to inputs; everything on the way must come from the inputs."""
+    nodes, order = _visit(inputs, outputs)
+    for tensor in inputs:
+        if tensor.node not in nodes:
+            nodes.insert(0, tensor.node)
+            order.setdefault(tensor.node.layer, -1)
+    depths = _depths(nodes)
+    layers = sorted(depths, key=lambda layer: (-depths[layer], order[layer]))
+    _check_connected(inputs, nodes, model)
+    _check_names(layers, model)
+    return Topology(tuple(nodes), tuple(layers))
+
+
+def _visit(
+    inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]
+) -> tuple[list[Node], dict[Layer, int]]:
+    """Calls in the order in which a depth-first walk leaves them, layers in that in which it meets them."""
+    finished: dict[Node, None] = {}
+    order: dict[Layer, int] = {}
+    given = set(inputs)
+    for output in outputs:
+        stack = [(output.node, iter(output.node.inputs))]
+        if output.node in finished:
+            continue
+        order.setdefault(output.node.layer, len(order))
+        while stack:
+            node, pending = stack[-1]
+            for tensor in pending:
+                inner = tensor.node
+                if inner in finished or (tensor in given and inner.inputs):
+                    continue
+                order.setdefault(inner.layer, len(order))
+                stack.append((inner, iter(inner.inputs)))
+                break
+            else:
+                finished.setdefault(node)
+                stack.pop()
+    return list(finished), order
+
+
+def _depths(nodes: Sequence[Node]) -> dict[Layer, int]:
+    """For each layer the longest way from one of its calls to an output."""
+    members = set(nodes)
+    node_depths: dict[Node, int] = {}
+    layer_depths: dict[Layer, int] = {}
+    for node in reversed(nodes):
+        depth = max(node_depths.setdefault(node, 0), layer_depths.get(node.layer, 0))
+        layer_depths[node.layer] = node_depths[node] = depth
+        for tensor in node.inputs:
+            if tensor.node in members:
+                node_depths[tensor.node] = max(depth + 1, node_depths.get(tensor.node, 0))
+    return layer_depths
+
+
+def _check_connected(inputs: Sequence[KerasTensor], nodes: Sequence[Node], model: str) -> None:
+    given = set(inputs)
+    missing = [
+        node.layer.name
+        for node in nodes
+        if isinstance(node.layer, InputLayer) and node.outputs not in given
+    ]
+    if missing:
+        raise CompileError(
+            f"{model}: its outputs need the input {' and '.join(map(repr, missing))}, "
+            "but that is not among its inputs",
+            remedy="Give every Input that leads to an output to Model(inputs=...).",
+        )
+
+
+def _check_names(layers: Sequence[Layer], model: str) -> None:
+    names = [layer.name for layer in layers]
+    twice = sorted({str(name) for name in names if names.count(name) > 1})
+    if twice:
+        raise CompileError(
+            f"{model}: two layers are called {' and '.join(map(repr, twice))}, "
+            "but names in a model must differ"
+        )
+
+
+def with_own_inputs(inputs: object, outputs: object) -> tuple[object, object]:
+    """The same computation from new inputs, where some are results of layers: calls are made anew."""
+    flat: list[KerasTensor] = leaves(inputs)
+    nodes, _ = _visit(flat, leaves(outputs))
+    new: dict[KerasTensor, KerasTensor] = {}
+    for tensor in flat:
+        new[tensor] = tensor if isinstance(tensor.node.layer, InputLayer) else _input_like(tensor)
+    for node in nodes:
+        if all(output in new for output in leaves(node.outputs)) or not node.inputs:
+            continue
+        copy = Node(node.layer, *map_structure(lambda x: new.get(x, x) if _is_tensor(x) else x, (node.args, node.kwargs)))
+        flat_outputs = [
+            KerasTensor(x.type, copy, x.position, x.name) for x in leaves(node.outputs)
+        ]
+        copy.outputs = pack(node.outputs, flat_outputs)
+        node.layer.nodes.append(copy)
+        for old, made in zip(leaves(node.outputs), flat_outputs, strict=True):
+            new.setdefault(old, made)
+
+    def swap(x: KerasTensor) -> KerasTensor:
+        return new.get(x, x)
+
+    return map_structure(swap, inputs), map_structure(swap, outputs)
+
+
+def _is_tensor(x: object) -> bool:
+    return isinstance(x, KerasTensor)
+
+
+def _input_like(tensor: KerasTensor) -> KerasTensor:
+    output: KerasTensor = InputLayer(batch_shape=tensor.shape, dtype=tensor.dtype).output
+    return output
