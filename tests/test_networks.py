@@ -1,0 +1,83 @@
+"""Whole networks as Keras saved them: every backend gives Keras's numbers, soon enough."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import kerac
+from benchmarks.models import NETWORKS
+from kerac.backends.onnx import export_graph
+from kerac.compile import compile_library
+from kerac.ir import evaluate_graph, parse
+from tests.compare import assert_close
+
+LARGE = {"mobilenet_v2", "resnet50"}
+NAMES = [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in NETWORKS]
+SECONDS = 30  # that a compilation may take at the most; a generous bound, not a measurement
+
+
+@pytest.fixture(scope="module")
+def expected() -> Callable[[str, Path], tuple[np.ndarray, np.ndarray]]:
+    """Random inputs for a network and what Keras makes of them, computed once."""
+    known: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+
+    def compute(name: str, path: Path) -> tuple[np.ndarray, np.ndarray]:
+        if name not in known:
+            x = NETWORKS[name].sample(2)
+            model: Any = keras.models.load_model(path, compile=False)
+            known[name] = x, np.asarray(model.predict(x, verbose=0))
+        return known[name]
+
+    return compute
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_native_code_gives_the_numbers_of_keras(
+    name: str, network_file: Callable[[str], Path], expected: Any, tmp_path: Path
+) -> None:
+    path = network_file(name)
+    x, wanted = expected(name, path)
+    start = time.perf_counter()
+    executable = kerac.compile(path)
+    seconds = time.perf_counter() - start
+    assert_close(executable(x), wanted)
+    assert (executable(x[:1]) == executable(x)[:1]).all()
+    assert seconds < SECONDS
+    compile_library(path, tmp_path / "network.so")
+    assert (kerac.load(tmp_path / "network.so")(x) == executable(x)).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_reference_and_onnx_give_the_numbers_of_keras(
+    name: str, network_file: Callable[[str], Path], expected: Any
+) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    path = network_file(name)
+    x, wanted = expected(name, path)
+    graph = kerac.models.load_model(path).trace()
+    assert_close(evaluate_graph(graph, [x])[0], wanted)
+    session = onnxruntime.InferenceSession(
+        export_graph(graph).SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    for rows in (1, 2):
+        (got,) = session.run(None, {session.get_inputs()[0].name: x[:rows]})
+        assert_close(got, wanted[:rows])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_text_reads_back_before_and_after_every_pass(
+    name: str, network_file: Callable[[str], Path]
+) -> None:
+    from kerac.passes.pipeline import run_pipeline
+
+    trace = run_pipeline(kerac.models.load_model(network_file(name)).trace())
+    for graph in [record.after for record in trace.records] + [trace.records[0].before]:
+        text = str(graph)
+        assert str(parse(text)) == text
