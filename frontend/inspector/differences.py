@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property
 
-from kerac.ir import Graph, Value
-from kerac.ir.ops.constant import Constant, Parameter
+from kerac.ir import Graph, Value, type_text
+from kerac.ir.op import op_text, operand_names
+from kerac.ir.ops.constant import Call, Constant, Parameter
 from kerac.ir.text import printed_names
 
 SAME, CHANGED, REMOVED, ADDED = ".", "~", "-", "+"
@@ -50,9 +51,23 @@ class Listing:
 
     @cached_property
     def codes(self) -> dict[str, str]:
-        """The definition of each value by its name; inputs by their types."""
-        found = {line.name: line.code for line in self.lines if line.name}
-        return found | {self.names[value]: str(value.type) for value in self.graph.inputs}
+        """What each value does, by its name: op, type, weights; not how its operands are called.
+
+        Scalars that stand in place have no name.
+        """
+        named = ((value, name) for value, name in self.names.items() if name.isidentifier())
+        return {name: _code(value) for value, name in named}
+
+
+def _code(value: Value) -> str:
+    roles = operand_names(type(value.op), len(value.inputs))
+    operands = []
+    for role, operand in zip(roles, value.inputs, strict=True):
+        if operand is not None:
+            is_weight = isinstance(operand.op, Constant | Parameter)
+            operands.append(f"{role}={op_text(operand.op)}" if is_weight else role)
+    name = value.op.graph.name if isinstance(value.op, Call) else op_text(value.op)
+    return f"{name} {operands} {type_text(value.type)}"
 
 
 def _line(text: str, defined: dict[str, Value]) -> Line:
@@ -83,7 +98,7 @@ class Difference:
 
     @cached_property
     def changed(self) -> tuple[str, ...]:
-        """Names that both graphs have for different definitions."""
+        """Names that both graphs have for values that do different things."""
         codes = self.before.codes
         return tuple(n for n, code in self.after.codes.items() if codes.get(n, code) != code)
 
@@ -93,8 +108,8 @@ class Difference:
 
     @property
     def is_empty(self) -> bool:
-        """Whether both graphs compute the same by the same names."""
-        return not (self.removed or self.added or self.changed)
+        """Whether both graphs have the same text but for origins."""
+        return all(is_equal for is_equal, *_ in self.blocks)
 
     def status_before(self, name: str) -> str:
         """What became of a value of the first graph."""
