@@ -123,9 +123,9 @@ def grows(result: TensorType, *operands: Array) -> bool:
 
 def constant_like(array: Array, value: Value, name: str = "") -> Value:
     """A constant of the dtype of `value`."""
-    return o.constant(
-        np.asarray(array).astype(value.tensor_type.numpy_dtype, copy=False), name=name
-    )
+    with np.errstate(over="ignore"):
+        rounded = np.asarray(array).astype(value.tensor_type.numpy_dtype, copy=False)
+    return o.constant(rounded, name=name)
 
 
 def without_leading_ones(array: Array) -> Array:
