@@ -168,8 +168,49 @@ def log_softmax(x: Value, axis: int | tuple[int, ...] = -1) -> Value:
 
 @named
 def sparsemax(x: Value, axis: int = -1) -> Value:
-    """The nearest point of the probability simplex."""
-    return _along(ops.Sparsemax, x, axis)
+    """max(x - threshold, 0) as Keras computes it, which is not the projection of Martins and Astudillo (2016).
+
+    Their threshold is (sum of the support - 1) / k for a support of the k largest elements. Keras takes the sum of
+    all cumulative sums within the support in its place; networks were trained with that.
+    """
+    axis = axis_of(axis, x)
+    kept = tuple(dim for place, dim in enumerate(x.shape) if place != axis)
+    order = (*(place for place in range(x.ndim) if place != axis), axis)
+    moved = ops.transpose(x, order)
+    # [..., i, j]: element i against element j of the same line
+    one = ops.reshape(moved, (*moved.shape, 1))
+    other = ops.reshape(moved, (*kept, 1, x.shape[axis]))
+    last = moved.ndim
+
+    def total(values: Value) -> Value:
+        return ops.reduce_sum(values, (last,))
+
+    def number(condition: Value) -> Value:
+        return ops.cast(condition, x.dtype)
+
+    not_below = number(ops.GreaterEqual()(other, one))
+    rank, cumulative = total(not_below), total(ops.multiply(not_below, other))
+    # z - (cumulative - 1) / rank > 0
+    support = number(
+        ops.Greater()(ops.subtract(moved, ops.divide(ops.subtract(cumulative, 1.0), rank)), _zero(x))
+    )
+    count = ops.reduce_sum(support, (last - 1,), keepdims=True)
+    # an element is in the cumulative sums of all elements of the support that follow it; equal ones share
+    below = ops.add(
+        number(ops.Less()(other, one)), ops.multiply(number(ops.Equal()(other, one)), 0.5)
+    )
+    weights = ops.reshape(support, (*kept, 1, x.shape[axis]))
+    times = ops.add(total(ops.multiply(below, weights)), 0.5)
+    sums = ops.reduce_sum(
+        ops.multiply(ops.multiply(moved, support), times), (last - 1,), keepdims=True
+    )
+    threshold = ops.divide(ops.subtract(sums, 1.0), count)
+    result = ops.maximum(ops.subtract(moved, threshold), 0.0)
+    return ops.transpose(result, tuple(order.index(place) for place in range(x.ndim)))
+
+
+def _zero(x: Value) -> Value:
+    return ops.constant(0.0, x.dtype)
 
 
 OPS |= {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from kerac import activations
 from kerac.activations import Activation as Function
@@ -123,8 +123,6 @@ class PReLU(Layer):
 class ELU(Layer):
     """x where x >= 0, else alpha * (exp(x) - 1)."""
 
-    # Keras does not write it at all, and so forgets it.
-    rarely_written: ClassVar[frozenset[str]] = Layer.rarely_written | {"alpha"}
     supports_masking = True
 
     alpha: float = 1.0

@@ -47,8 +47,8 @@ def functional_config(model: Functional) -> dict[str, Any]:
         "name": model.name,
         "trainable": model.trainable,
         "layers": layers,
-        "input_layers": _histories(history, model.input),
-        "output_layers": _histories(history, model.output),
+        "input_layers": _histories(history, model._input_structure),
+        "output_layers": _histories(history, model._output_structure),
     }
 
 
