@@ -21,6 +21,11 @@ class Target:
     first_level_cache: int = 32 * 1024
     second_level_cache: int = 512 * 1024
 
+    @property
+    def scales_exponents(self) -> bool:
+        """Whether one instruction multiplies a vector by powers of two."""
+        return self.triple.startswith(("x86_64", "amd64")) and self.vector_bytes == 64
+
     def lanes(self, dtype_bytes: int = 4) -> int:
         """Elements of `dtype_bytes` bytes in one vector register."""
         return max(1, self.vector_bytes // dtype_bytes)

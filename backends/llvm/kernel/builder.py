@@ -28,11 +28,15 @@ from kerac.ir.errors import InternalError
 
 
 class KernelBuilder:
-    """A kernel under construction. `lanes` is the number of f32 lanes of the target's vectors."""
+    """A kernel under construction. `lanes` is the number of f32 lanes of the target's vectors.
 
-    def __init__(self, name: str, lanes: int) -> None:
+    `scales` says that the target multiplies by powers of two in one instruction.
+    """
+
+    def __init__(self, name: str, lanes: int, scales: bool = False) -> None:
         self.kernel = Kernel(name)
         self.lanes = lanes
+        self.scales = scales
         self._block: list[Statement] = self.kernel.body
         self._counts: dict[str, int] = {}
 
@@ -217,6 +221,18 @@ class KernelBuilder:
     def fma(self, x: Operand, y: Operand, z: Operand) -> Register:
         """x * y + z, rounded once where the target can."""
         return self.compute("fma", x, y, z)
+
+    def scale(self, x: Register, n: Register) -> Any:
+        """x * 2^n for f32 x and i32 n from -254 to 254."""
+        if self.scales:
+            register = Register(self._fresh("t"), x.kind, self)
+            self._block.append(Compute(register, "scale", (x, n), x.kind))
+            return register
+        # in two steps, so that neither factor leaves the range of exponents
+        half = self.compute("shift_right", n, 1)
+        for part in (half, n - half):
+            x = x * self.bitcast(self.compute("shift_left", part, 23) + 0x3F800000, "f32")
+        return x
 
     def compare(self, predicate: str, x: Operand, y: Operand) -> Any:
         """`predicate` is (not_)equal, less(_equal) or greater(_equal), which NaN makes false."""

@@ -231,6 +231,32 @@ def _insert(emit: Emitter, compute: Compute) -> str:
     )
 
 
+def _scale(emit: Emitter, compute: Compute) -> str:
+    x, n = compute.operands
+    type_, integers = llvm_type(compute.kind), Kind("i32", compute.kind.lanes)
+    arguments = [(type_, emit.operand(x, compute.kind)), (llvm_type(integers), emit.operand(n, integers))]
+    return emit.call(f"llvm.ldexp.{_suffix(compute.kind)}.{_suffix(integers)}", type_, arguments)
+
+
+def _library_call(emit: Emitter, compute: Compute) -> str:
+    """A function of libm that has no intrinsic, lane by lane."""
+    kind = compute.kind
+    item, result = llvm_type(kind.with_lanes(1)), "poison"
+    value = emit.operand(compute.operands[0], kind)
+    for lane in range(kind.lanes):
+        element = value
+        if kind.lanes > 1:
+            element = emit.assign(f"extractelement {llvm_type(kind)} {value}, i64 {lane}")
+        call = emit.call(compute.operation, item, [(item, element)])
+        if kind.lanes == 1:
+            return call
+        insert = f"insertelement {llvm_type(kind)} {result}, {item} {emit.assign(call)}, i64 {lane}"
+        if lane == kind.lanes - 1:
+            return insert
+        result = emit.assign(insert)
+    raise InternalError(f"{compute.operation} of no lanes")
+
+
 def _shuffle(emit: Emitter, compute: Compute) -> str:
     x, y, *picks = compute.operands
     type_ = llvm_type(compute.kind)
@@ -271,6 +297,8 @@ INSTRUCTIONS: dict[str, Instruction] = {
     "number": _number,
     "extract": _extract,
     "insert": _insert,
+    "scale": _scale,
+    "erf": _library_call,
     "shuffle": _shuffle,
     "mask": _mask,
     "tail_mask": _tail_mask,

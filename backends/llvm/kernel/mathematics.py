@@ -1,22 +1,36 @@
 """Vector mathematics in registers: the `Mathematics` protocol over a kernel builder.
 
-f32 functions are polynomials or rational functions evaluated inline, within a few units in the last place (ULP);
-the tests sweep the whole range. Other dtypes fall back to libm, lane by lane.
+f32 functions are polynomials evaluated inline; the docstrings say how many units in the last place (ULP) they may be
+off, anywhere in the range, and the tests check that. f16 and bf16 are computed in f32. f64 calls libm, lane by lane.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any
 
 from kerac.backends.llvm.kernel.builder import KernelBuilder
 from kerac.backends.llvm.kernel.nodes import Operand, Register
+from kerac.backends.llvm.kernel.wide_mathematics import cosine, power, sine
 
 LOG2_E = 1.4426950408889634
 # ln 2 in two parts, the first with few bits, so that n * LN2_HIGH is exact
 LN2_HIGH, LN2_LOW = 0.693359375, -2.12194440e-4
-# minimax coefficients of (exp(r) - 1 - r) / r^2 on |r| <= ln(2)/2, highest power first (Cephes, expf)
-EXP = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
+# x + MAGIC - MAGIC is x rounded to an integer, which the lowest bits of x + MAGIC hold
+MAGIC, MAGIC_BITS = 12582912.0, 0x4B400000
+ONE_BITS = 0x3F800000
+SQRT_HALF_BITS = 0x3F3504F3
+SMALLEST_NORMAL = 1.17549435e-38
+# minimax of (exp(r) - 1 - r) / r^2 on |r| <= ln(2)/2, highest power first
+EXP = (
+    1.3820051681250334e-3,
+    8.36868304759264e-3,
+    4.166827350854874e-2,
+    1.666652113199234e-1,
+    4.999999403953552e-1,
+)
 # of (log(1 + r) - r + r^2/2) / r^3 on sqrt(1/2) - 1 <= r <= sqrt(2) - 1 (Cephes, logf)
 LOG = (
     7.0376836292e-2,
@@ -29,29 +43,41 @@ LOG = (
     -2.4999993993e-1,
     3.3333331174e-1,
 )
+# of erf(x) / x - 1 in x^2 for |x| < ERF_BEND, and of -log(1 - erf(x)) / x - 1 in x beyond (Juffa, 2016)
+ERF_BEND = 0.921875
+ERF_NEAR = (
+    -5.96761703e-4,
+    4.99119423e-3,
+    -2.67681349e-2,
+    1.12819925e-1,
+    -3.76125336e-1,
+    1.28379166e-1,
+)
+ERF_FAR = (
+    -1.72853470e-5,
+    3.83197126e-4,
+    -3.88396438e-3,
+    2.42546219e-2,
+    -1.06777877e-1,
+    -6.34846687e-1,
+    -1.28717512e-1,
+)
 
-# of x exp(x^2) erfc(x) in 1/x^2, for 1 <= x < 2 and beyond (Cephes, erfcf)
-ERFC_MIDDLE = (
-    2.326819970068386e-2,
-    -1.387039388740657e-1,
-    3.687424674597105e-1,
-    -5.824733027278666e-1,
-    6.210004621745983e-1,
-    -4.944515323274145e-1,
-    3.404879937665872e-1,
-    -2.741127028184656e-1,
-    5.638259427386472e-1,
-)
-ERFC_FAR = (
-    -1.047766399936249e1,
-    1.297719955372516e1,
-    -7.495518717768503,
-    2.921019019210786,
-    -1.015265279202700,
-    4.218463358204948e-1,
-    -2.820767439740514e-1,
-    5.641895067754075e-1,
-)
+Function = Callable[..., Any]
+
+
+def narrow_in_f32(function: Function) -> Function:
+    """Compute f16 and bf16 operands in f32 and round once at the end."""
+
+    @wraps(function)
+    def wrapped(self: KernelMathematics, *operands: Any) -> Any:
+        dtype = operands[0].kind.dtype
+        if dtype not in ("f16", "bf16"):
+            return function(self, *operands)
+        wide = [self.k.convert(x, "f32") if isinstance(x, Register) else x for x in operands]
+        return self.k.convert(function(self, *wide), dtype)
+
+    return wrapped
 
 
 class KernelMathematics:
@@ -60,151 +86,157 @@ class KernelMathematics:
     def __init__(self, builder: KernelBuilder) -> None:
         self.k = builder
 
+    @narrow_in_f32
     def exp(self, x: Any) -> Any:
-        """2^n * exp(r) with x = n ln 2 + r; at most 2 ULP, 0 below and infinity above the range."""
-        if x.kind.dtype != "f32":
+        """2^n * exp(r) with x = n ln 2 + r. 1.2 ULP; 0 below and infinity above the range."""
+        if x.kind.dtype == "f64":
             return self.k.compute("exp", x)
-        n, r = self._reduced(x)
-        inner = self._polynomial(EXP, r)
-        return self._scaled(self.k.fma(inner, r * r, r) + 1.0, n)
-
-    def expm1(self, x: Any) -> Any:
-        """exp(x) - 1 without cancellation: 2^n (exp(r) - 1) + (2^n - 1)."""
-        if x.kind.dtype != "f32":
-            return self._expm1_wide(x)
-        n, r = self._reduced(x)
-        inner = self.k.fma(self._polynomial(EXP, r), r * r, r)
-        scale = self._scaled(self.k.number(1.0, x.kind), n)
-        # near the upper end 2^n alone overflows where exp(x) does not
-        plain = self._scaled(inner + 1.0, n) - 1.0
-        return self.k.select(self.k.compare("less", x, 80.0), self.k.fma(inner, scale, scale - 1.0), plain)
-
-    def _expm1_wide(self, x: Register) -> Any:
-        """(e^x - 1) x / log(e^x), which cancels the rounding of e^x (Kahan)."""
-        power = self.k.compute("exp", x)
-        quotient = (power - 1.0) * x / self.k.compute("log", power)
-        close = self.k.select(self.k.compare("equal", power, 1.0), x, quotient)
-        extreme = self.k.compare("greater", self.abs(x), 30.0)
-        return self.k.select(extreme, power - 1.0, close)
+        # what is clamped becomes 0 or infinity in the last step
+        n, r = self._reduced(self.k.maximum(self.k.minimum(x, 89.0), -104.0))
+        return self.k.scale(self._polynomial((*EXP, 1.0, 1.0), r), n)
 
     def _reduced(self, x: Register) -> tuple[Register, Register]:
-        """n and r with x = n ln 2 + r; x is clamped to where the result is neither 0 nor infinite."""
-        clamped = self.k.maximum(self.k.minimum(x, 89.0), -104.0)
-        n = self.k.compute("round", clamped * LOG2_E)
-        r = self.k.fma(n, -LN2_HIGH, clamped)
-        return n, self.k.fma(n, -LN2_LOW, r)
+        """An integer n and r with x = n ln 2 + r."""
+        k = self.k
+        moved = k.fma(x, LOG2_E, MAGIC)
+        n = moved - MAGIC
+        r = k.fma(n, -LN2_LOW, k.fma(n, -LN2_HIGH, x))
+        return k.bitcast(moved, "i32") - MAGIC_BITS, r
 
-    def _scaled(self, x: Any, n: Register) -> Any:
-        """x * 2^n in two steps, so that neither factor leaves the range of exponents."""
-        whole = self.k.convert(n, "i32")
-        half = self.k.compute("shift_right", whole, 1)
-        for part in (half, whole - half):
-            x = x * self.k.bitcast(self.k.compute("shift_left", part + 127, 23), "f32")
-        return x
+    def _power_of_two(self, n: Register) -> Register:
+        """2^n for -126 <= n <= 127, and 0 for -127."""
+        return self.k.bitcast(self.k.compute("shift_left", n, 23) + ONE_BITS, "f32")
 
-    def _polynomial(self, coefficients: tuple[float, ...], x: Register) -> Any:
+    def _polynomial(self, coefficients: Sequence[float], x: Register) -> Any:
         """Horner's scheme, highest power first."""
         value: Operand = coefficients[0]
         for coefficient in coefficients[1:]:
             value = self.k.fma(value, x, coefficient)
         return value
 
+    def _expm1_parts(self, x: Register) -> tuple[Register, Register]:
+        """n and exp(r) - 1 with x = n ln 2 + r."""
+        n, r = self._reduced(x)
+        return n, self.k.fma(self._polynomial(EXP, r), r * r, r)
+
+    @narrow_in_f32
+    def expm1(self, x: Any) -> Any:
+        """exp(x) - 1 without cancellation: 2^n (exp(r) - 1) + (2^n - 1). 1.6 ULP."""
+        if x.kind.dtype == "f64":
+            return self._expm1_wide(x)
+        n, inner = self._expm1_parts(self.k.maximum(self.k.minimum(x, 89.0), -87.0))
+        # in halves: 2^n alone would overflow where exp(x) does not
+        scale = self._power_of_two(n - 1)
+        return self.k.fma(inner, scale, scale - 0.5) * 2.0
+
+    def _expm1_wide(self, x: Register) -> Any:
+        """(e^x - 1) x / log(e^x), which cancels the rounding of e^x (Kahan)."""
+        exponential = self.k.compute("exp", x)
+        quotient = (exponential - 1.0) * x / self.k.compute("log", exponential)
+        close = self.k.select(self.k.compare("equal", exponential, 1.0), x, quotient)
+        extreme = self.k.compare("greater", self.abs(x), 30.0)
+        return self.k.select(extreme, exponential - 1.0, close)
+
+    @narrow_in_f32
     def log(self, x: Any) -> Any:
-        """log(m) + e ln 2 with x = m 2^e and m in [sqrt(1/2), sqrt(2)); NaN below 0, -infinity at 0."""
-        if x.kind.dtype != "f32":
+        """log(m) + e ln 2 with x = m 2^e and m in [sqrt(1/2), sqrt(2)). 1 ULP; NaN below 0, -infinity at 0."""
+        if x.kind.dtype == "f64":
             return self.k.compute("log", x)
         k = self.k
-        tiny = k.compare("less", x, 1.17549435e-38)
-        normal = k.select(tiny, x * 8388608.0, x)
-        bits = k.bitcast(normal, "i32")
-        # subtracting the bits of sqrt(1/2) before the exponent is cut off centres m around 1
-        moved = bits - 0x3F3504F3
-        exponent = k.compute("shift_right", moved, 23)
-        mantissa = k.bitcast(k.compute("and", moved, 0x7FFFFF) + 0x3F3504F3, "f32")
+        tiny = k.compare("less", x, SMALLEST_NORMAL)
+        mantissa, exponent = self._mantissa_and_exponent(k.select(tiny, x * 8388608.0, x))
         e = k.convert(exponent, "f32") + k.select(tiny, -23.0, 0.0, x.kind)
-        result = self._log_of_mantissa(mantissa - 1.0, e)
+        return self._log_at_the_ends(self._log_of(mantissa - 1.0, e), x)
+
+    def _mantissa_and_exponent(self, x: Register) -> tuple[Register, Register]:
+        """m and e with x = m 2^e, m in [sqrt(1/2), sqrt(2)), for normal positive x."""
+        # subtracting the bits of sqrt(1/2) before the exponent is cut off centres m around 1
+        moved = self.k.bitcast(x, "i32") - SQRT_HALF_BITS
+        fraction = self.k.compute("and", moved, 0x7FFFFF) + SQRT_HALF_BITS
+        return self.k.bitcast(fraction, "f32"), self.k.compute("shift_right", moved, 23)
+
+    def _log_of(self, r: Register, e: Register) -> Any:
+        """log(1 + r) + e ln 2."""
+        square = r * r
+        tail = self.k.fma(e, LN2_LOW, self._polynomial(LOG, r) * r * square)
+        return self.k.fma(e, LN2_HIGH, r + self.k.fma(square, -0.5, tail))
+
+    def _log_at_the_ends(self, result: Register, x: Register) -> Any:
+        """The result where x is positive and finite, and what it must be elsewhere."""
+        k = self.k
         result = k.select(k.compare("equal", x, math.inf), math.inf, result)
         result = k.select(k.compare("equal", x, 0.0), -math.inf, result)
         # the comparison is false for NaN, too
         return k.select(k.compare("greater_equal", x, 0.0), result, math.nan)
 
-    def _log_of_mantissa(self, r: Register, e: Any) -> Any:
-        square = r * r
-        tail = self._polynomial(LOG, r) * r * square
-        tail = self.k.fma(e, LN2_LOW, tail)
-        return self.k.fma(e, LN2_HIGH, r + self.k.fma(square, -0.5, tail))
-
+    @narrow_in_f32
     def log1p(self, x: Any) -> Any:
-        """log(u) corrected by the part of x that u = 1 + x has lost."""
+        """log(u), u = 1 + x, with the part of x that u has lost put back. 1.5 ULP."""
         k = self.k
         u = x + 1.0
         lost = x - (u - 1.0)
-        corrected = self.log(u) + lost / u
-        exact = k.compare("equal", u, 1.0)
-        result = k.select(exact, x, corrected)
-        return k.select(k.compare("equal", u, math.inf), u, result)
+        if x.kind.dtype == "f64":
+            result = k.select(k.compare("equal", u, 1.0), x, k.compute("log", u) + lost / u)
+            return k.select(k.compare("equal", u, math.inf), u, result)
+        mantissa, exponent = self._mantissa_and_exponent(u)
+        # u + lost = 2^e (m + lost / 2^e), and nothing is lost where e is large
+        r = k.fma(lost, self._power_of_two(0 - k.minimum(exponent, 127)), mantissa - 1.0)
+        return self._log_at_the_ends(self._log_of(r, k.convert(exponent, "f32")), u)
 
     def sqrt(self, x: Any) -> Any:
         """Correctly rounded."""
         return self.k.compute("sqrt", x)
 
+    @narrow_in_f32
     def tanh(self, x: Any) -> Any:
-        """An odd rational function near 0, 1 - 2 / (exp(2x) + 1) farther out; at most 3 ULP."""
+        """p / (p + 2) with p = exp(2x) - 1. 2.7 ULP."""
         k = self.k
-        size = self.abs(x)
-        far = 1.0 - 2.0 / (self.exp(size * 2.0) + 1.0)
-        if x.kind.dtype != "f32":
-            power = self.expm1(size * 2.0)
-            return k.compute("copysign", k.select(k.compare("less", size, 20.0), power / (power + 2.0), far), x)
-        square = x * x
-        # tanh(x) = x + x^3 P(x^2) for |x| < 0.625 (Cephes, tanhf)
-        near_tail = self._polynomial(
-            (-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1), square
-        )
-        near = k.fma(near_tail * square, x, x)
-        return k.select(k.compare("less", size, 0.625), near, k.compute("copysign", far, x))
+        # beyond, the result is 1 to the last place; for positive numbers p + 2 is rounded less
+        most = 9.02 if x.kind.dtype == "f32" else 20.0
+        twice = k.minimum(self.abs(x), most) * 2.0
+        if x.kind.dtype == "f64":
+            p = self.expm1(twice)
+        else:
+            n, inner = self._expm1_parts(twice)
+            scale = self._power_of_two(n)
+            p = k.fma(inner, scale, scale - 1.0)
+        return k.compute("copysign", p / (p + 2.0), x)
 
+    @narrow_in_f32
     def sigmoid(self, x: Any) -> Any:
-        """1 / (1 + exp(-x))."""
+        """1 / (1 + exp(-x)). 2.4 ULP where that is a normal number, 0 below."""
         return 1.0 / (self.exp(-x) + 1.0)
 
+    @narrow_in_f32
     def erf(self, x: Any) -> Any:
-        """Rational for |x| < 1, 1 - exp(-x^2) * erfcx(x) beyond."""
+        """x + x P(x^2) near 0, 1 - exp(-Q(x)) farther out. 1.2 ULP."""
         k = self.k
-        size = k.minimum(self.abs(x), 6.0)
-        square = size * size
-        # erf(x) = x P(x^2) for |x| <= 1 (Cephes, erff)
-        near = x * self._polynomial(
-            (
-                7.853861353153693e-5,
-                -8.010193625184903e-4,
-                5.188327685732524e-3,
-                -2.685381193529856e-2,
-                1.128358514861418e-1,
-                -3.761262582423300e-1,
-                1.128379165726710,
-            ),
-            square,
-        )
-        # erfc(x) = exp(-x^2) / x P(1 / x^2) for x > 1 (Cephes, erfcf)
-        inverse = 1.0 / k.maximum(size, 1.0)
-        tail = k.select(
-            k.compare("less", size, 2.0),
-            self._polynomial(ERFC_MIDDLE, inverse * inverse),
-            self._polynomial(ERFC_FAR, inverse * inverse),
-        )
-        far = k.compute("copysign", 1.0 - self.exp(-square) * inverse * tail, x)
-        # NaN fails the comparison and must come through
-        result = k.select(k.compare("less", size, 1.0), near, far)
-        return k.select(k.compare("equal", x, x), result, x)
+        if x.kind.dtype == "f64":
+            return k.compute("erf", x)
+        size = self.abs(x)
+        near = k.fma(self._polynomial(ERF_NEAR, x * x), x, x)
+        # beyond 4 the result is 1 to the last place
+        bounded = k.minimum(size, 4.0)
+        n, r = self._reduced(k.fma(self._polynomial(ERF_FAR, bounded), bounded, -bounded))
+        complement = self._polynomial((*EXP, 1.0, 1.0), r) * self._power_of_two(n)
+        far = k.compute("copysign", 1.0 - complement, x)
+        # where x is NaN the comparison is false, and near is NaN
+        return k.select(k.compare("greater", size, ERF_BEND), far, near)
 
+    @narrow_in_f32
     def sin(self, x: Any) -> Any:
-        """By libm."""
-        return self.k.compute("sin", x)
+        """1.7 ULP."""
+        return self.k.compute("sin", x) if x.kind.dtype == "f64" else sine(self.k, x)
 
+    @narrow_in_f32
     def cos(self, x: Any) -> Any:
-        """By libm."""
-        return self.k.compute("cos", x)
+        """1.7 ULP."""
+        return self.k.compute("cos", x) if x.kind.dtype == "f64" else cosine(self.k, x)
+
+    @narrow_in_f32
+    def power(self, x: Any, y: Any) -> Any:
+        """0.6 ULP."""
+        return self.k.compute("power", x, y) if x.kind.dtype == "f64" else power(self.k, x, y)
 
     def abs(self, x: Any) -> Any:
         """The sign removed."""
@@ -227,10 +259,6 @@ class KernelMathematics:
     def minimum(self, x: Any, y: Any) -> Any:
         """The smaller one."""
         return self.k.minimum(x, y)
-
-    def power(self, x: Any, y: Any) -> Any:
-        """By libm."""
-        return self.k.compute("power", x, y)
 
     def less(self, x: Any, y: Any) -> Any:
         """x < y."""
