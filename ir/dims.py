@@ -186,12 +186,14 @@ def _combine(*groups: list[tuple[Monomial, int]] | tuple[tuple[Monomial, int], .
 
 def _floor(numerator: Dim, denominator: int) -> DimLike:
     """`numerator//denominator` where all coefficients lie from 0 to denominator - 1."""
-    nested = [m for m, c in numerator.terms if len(m) == 1 and isinstance(m[0], FloorDivision)]
-    if len(nested) == 1 and dict(numerator.terms)[nested[0]] == 1:
-        # (x//a + y)//b = (x + a*y)//(a*b)
-        (atom,) = nested[0]
-        rest = numerator - Dim(((nested[0], 1),))
-        return (atom.numerator + rest * atom.denominator) // (atom.denominator * denominator)
+    nested = [
+        (m[0], c) for m, c in numerator.terms if len(m) == 1 and isinstance(m[0], FloorDivision)
+    ]
+    match nested:
+        case [(FloorDivision(inner, factor) as atom, 1)]:
+            # (x//a + y)//b = (x + a*y)//(a*b)
+            rest = numerator - Dim((((atom,), 1),))
+            return (inner + rest * factor) // (factor * denominator)
     common = gcd(denominator, *(c for m, c in numerator.terms if m))
     if common > 1:
         # (g*x + c)//(g*b) = (x + c//g)//b

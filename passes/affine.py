@@ -12,6 +12,7 @@ import numpy as np
 
 from kerac.ir import TensorType, Value
 from kerac.ir import ops as o
+from kerac.ir.dims import known_dim
 from kerac.ir.ops.window import explicit_padding
 from kerac.ir.types import is_static
 from kerac.passes.patterns import (
@@ -20,6 +21,7 @@ from kerac.passes.patterns import (
     along_last_axis,
     array_of,
     constant_like,
+    is_constant,
     with_constant,
 )
 from kerac.passes.rewrite import Uses
@@ -43,14 +45,14 @@ def batch_norm_as_affine(value: Value) -> Affine | None:
     if not isinstance(value.op, o.BatchNorm):
         return None
     x, mean, variance, gamma, beta = (*value.inputs, None, None)[:5]
-    arrays = [array_of(mean), array_of(variance)]
-    arrays += [array_of(v) for v in (gamma, beta) if v is not None]
-    if x is None or any(array is None for array in arrays):
+    if x is None or any(v is not None and not is_constant(v) for v in value.inputs[1:]):
         return None
-    wide = [None if v is None else _wide(array_of(v)) for v in (mean, variance, gamma, beta)]
-    scale = 1 / np.sqrt(wide[1] + value.op.epsilon)
-    scale = scale if wide[2] is None else scale * wide[2]
-    shift = -wide[0] * scale if wide[3] is None else wide[3] - wide[0] * scale
+    scale = 1 / np.sqrt(_wide(array_of(variance)) + value.op.epsilon)
+    if gamma is not None:
+        scale = scale * _wide(array_of(gamma))
+    shift = -_wide(array_of(mean)) * scale
+    if beta is not None:
+        shift = shift + _wide(array_of(beta))
     if not (np.isfinite(scale).all() and np.isfinite(shift).all()):
         return None
     shape = [1] * x.ndim
@@ -165,9 +167,9 @@ def _moved(value: Value, source: TensorType, array: Array) -> Array | None:
         length != 1 for length in array.shape[:kept]
     ):
         return None
-    merged = source.shape[kept:]
-    if not merged or not is_static(merged):
+    if kept == source.ndim or not is_static(source.shape[kept:]):
         return None
+    merged = tuple(map(known_dim, source.shape[kept:]))
     return np.broadcast_to(array, (*array.shape[:kept], *merged)).reshape(*array.shape[:kept], -1)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kerac.ir import Graph, InternalError, Value, evaluate_values, verify
-from kerac.ir.dims import DimLike
+from kerac.ir.dims import DimLike, known_dim
 from kerac.ir.types import TensorType
 from kerac.ir.verify import excerpt
 
@@ -24,7 +24,7 @@ def random_inputs(graph: Graph, seed: int = 0, batch: int = 2) -> list[np.ndarra
     """
     first, *others = graph.symbols or ("",)
     for length in LENGTHS:
-        sizes: dict[str, DimLike] = {first: batch} | dict.fromkeys(others, length)
+        sizes: dict[str, DimLike] = {first: batch, **dict.fromkeys(others, length)}
         if length == LENGTHS[-1] or _fits(graph, sizes):
             break
     generator = np.random.default_rng(seed)
@@ -45,11 +45,12 @@ def _fits(graph: Graph, sizes: Mapping[str, DimLike]) -> bool:
 
 
 def _random(type_: TensorType, generator: np.random.Generator) -> np.ndarray:
+    shape = tuple(map(known_dim, type_.shape))
     if type_.dtype == "bool":
-        return generator.random(type_.shape) < 0.5
+        return generator.random(shape) < 0.5
     if type_.is_float:
-        return generator.normal(size=type_.shape).astype(type_.numpy_dtype)
-    return generator.integers(0, 8, type_.shape).astype(type_.numpy_dtype)
+        return generator.normal(size=shape).astype(type_.numpy_dtype)
+    return generator.integers(0, 8, shape).astype(type_.numpy_dtype)
 
 
 class NumericCheck:

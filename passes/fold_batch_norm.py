@@ -176,7 +176,7 @@ def decompose(value: Value, uses: Uses) -> Value | None:
     x, scale, shift = affine
     if not loses_few_digits(shift):
         mean, beta = (array_of(v) for v in (value.inputs[1], (*value.inputs, None, None)[4]))
-        x = o.add(x, _constant(-mean.reshape(scale.shape), value, "mean"))
+        x = o.add(x, _constant(-np.reshape(np.asarray(mean), scale.shape), value, "mean"))
         shift = np.zeros_like(scale) if beta is None else beta.reshape(scale.shape)
     result = o.multiply(x, _constant(scale, value, "scale"))
     return o.add(result, _constant(shift, value, "shift")) if np.any(shift) else result

@@ -117,7 +117,7 @@ def _explicit(
     )
     if padding == "same" and symbolic:
         return None
-    return explicit_padding(lengths, window, strides, dilation, padding)  # type: ignore[return-value]
+    return explicit_padding(lengths, window, strides, dilation, padding)
 
 
 def _sum(outer: Pairs, inner: Pairs) -> Pairs:

@@ -32,7 +32,12 @@ from kerac.passes.rewrite import Rule, Uses
 COMMUTATIVE = (o.Add, o.Multiply, o.Maximum, o.Minimum)
 NEUTRAL = ((o.Add, 0.0), (o.Subtract, 0.0), (o.Multiply, 1.0), (o.Divide, 1.0), (o.Power, 1.0),
            (o.Maximum, -inf), (o.Minimum, inf))  # fmt: skip
-COMBINED = {o.Add: np.add, o.Multiply: np.multiply, o.Maximum: np.maximum, o.Minimum: np.minimum}
+COMBINED: dict[type[Op], np.ufunc] = {
+    o.Add: np.add,
+    o.Multiply: np.multiply,
+    o.Maximum: np.maximum,
+    o.Minimum: np.minimum,
+}
 
 
 def constant_last(value: Value, uses: Uses) -> Value | None:

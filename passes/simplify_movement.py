@@ -78,7 +78,7 @@ def two_transposes(value: Value, uses: Uses) -> Value | None:
         return y
     """
     match value:
-        case Value(o.Transpose(outer), (Value(o.Transpose(inner), (x,)),)):
+        case Value(o.Transpose(outer), (Value(o.Transpose(inner), (Value() as x,)),)):
             return o.transpose(x, tuple(inner[axis] for axis in outer))
     return None
 
@@ -140,19 +140,18 @@ def slice_of_concatenation(value: Value, uses: Uses) -> Value | None:
         return z
     """
     match value:
-        case Value(o.Slice() as op, (Value(o.Concatenate(axis), operands),)):
+        case Value(o.Slice() as op, (Value(o.Concatenate(axis)) as joined,)):
             start, stop = op.start[axis], op.stop[axis]
             before = 0
-            for operand in operands:
+            for operand in joined.operands:
                 length = operand.shape[axis]
-                if not all(isinstance(n, int) for n in (start, stop, length)):
+                if not (
+                    isinstance(start, int) and isinstance(stop, int) and isinstance(length, int)
+                ):
                     return None
                 if before <= start and stop <= before + length:
-                    moved = [
-                        _with(bounds, axis, n - before)
-                        for bounds, n in ((op.start, start), (op.stop, stop))
-                    ]
-                    return o.Slice(*moved, op.step)(operand)
+                    first = _with(op.start, axis, start - before)
+                    return o.Slice(first, _with(op.stop, axis, stop - before), op.step)(operand)
                 before += length
     return None
 
@@ -196,9 +195,9 @@ def concatenation_of_concatenation(value: Value, uses: Uses) -> Value | None:
         return z
     """
     match value:
-        case Value(o.Concatenate(axis), operands):
+        case Value(o.Concatenate(axis)):
             flat: list[Value] = []
-            for operand in operands:
+            for operand in value.operands:
                 if (
                     isinstance(operand.op, o.Concatenate)
                     and operand.op.axis == axis
@@ -207,7 +206,7 @@ def concatenation_of_concatenation(value: Value, uses: Uses) -> Value | None:
                     flat += operand.operands
                 else:
                     flat.append(operand)
-            return o.Concatenate(axis)(*flat) if len(flat) > len(operands) else None
+            return o.Concatenate(axis)(*flat) if len(flat) > len(value.inputs) else None
     return None
 
 
@@ -224,7 +223,8 @@ def concatenation_of_slices(value: Value, uses: Uses) -> Value | None:
         return y
     """
     match value:
-        case Value(o.Concatenate(axis), operands):
+        case Value(o.Concatenate(axis)):
+            operands = value.operands
             for place, (left, right) in enumerate(pairwise(operands)):
                 joined = _joined(left, right, axis)
                 if joined is not None:

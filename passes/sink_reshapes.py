@@ -84,11 +84,11 @@ def reshape_behind_dense(value: Value, uses: Uses) -> Value | None:
         return {"y": y_1}
     """
     match value:
-        case Value(o.Dense() as op, (Value(o.Reshape(), (Value() as x,)) as moved, *rest)) if (
-            len(rest) < 3
-        ):
-            if x.shape[-1:] == rest[0].shape[:1]:
-                return _swapped(value, moved, op, x, *rest)
+        case Value(
+            o.Dense() as op,
+            (Value(o.Reshape(), (Value() as x,)) as moved, Value() as kernel, *rest),
+        ) if len(rest) < 2 and x.shape[-1:] == kernel.shape[:1]:
+            return _swapped(value, moved, op, x, kernel, *rest)
     return None
 
 

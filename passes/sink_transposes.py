@@ -44,13 +44,14 @@ def behind_elementwise(value: Value, uses: Uses) -> Value | None:
     """
     if not isinstance(value.op, Elementwise):
         return None
-    moved = next(
-        (v for v in value.operands if isinstance(v.op, o.Transpose) and v.shape == value.shape),
-        None,
-    )
-    if moved is None:
+    found = [
+        (v, v.op.permutation)
+        for v in value.operands
+        if isinstance(v.op, o.Transpose) and v.shape == value.shape
+    ]
+    if not found:
         return None
-    permutation = moved.op.permutation
+    moved, permutation = found[0]
     inverse = tuple(int(axis) for axis in np.argsort(permutation))
     operands = [_undone(operand, permutation, inverse) for operand in value.operands]
     if any(operand is None for operand in operands):
@@ -138,9 +139,9 @@ def behind_concatenation(value: Value, uses: Uses) -> Value | None:
         return {"c": c_1}
     """
     match value:
-        case Value(o.Concatenate(axis), (Value(o.Transpose(permutation)) as moved, *_) as operands):
-            if all(v.op == moved.op for v in operands):
-                sources = (v.operands[0] for v in operands)
+        case Value(o.Concatenate(axis), (Value(o.Transpose(permutation)) as moved, *_)):
+            if all(v.op == moved.op for v in value.operands):
+                sources = (v.operands[0] for v in value.operands)
                 return _swapped(value, moved, o.Concatenate(permutation[axis]), *sources)
     return None
 

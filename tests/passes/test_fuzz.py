@@ -11,7 +11,7 @@ from kerac.passes import INFERENCE, Pass, run_pipeline
 from kerac.passes.check import largest_error, random_inputs
 from tests.random_graphs import random_graph
 
-SEEDS = range(60)
+SEEDS = range(40)
 NAMES = [f"{place}-{step.name}" for place, step in enumerate(INFERENCE)]
 
 
