@@ -76,7 +76,7 @@ class Pane {
     group.append(title,
       shape("rect", { class: "body", x: left, y: top, width: box.w, height: box.h, rx: 8 }),
       shape("rect", { class: "family", x: left + 5, y: top + 6, width: 4, height: box.h - 12, rx: 2 }),
-      text("name", top + 18, box.name, 7.2),
+      text("name", top + 18, box.name, 7.6),
       text("op", top + 34, [box.op, ...box.attributes].join(" "), 6.2),
       text("type", top + 49, box.outputs ? `${box.type}  → ${box.outputs.join(", ")}` : box.type, 6.6));
     return group;
@@ -159,7 +159,7 @@ class Pane {
   // The whole graph where it can be read, else its width from the top.
   start() {
     const { width, height } = this.size(), { width: w, height: h } = this.graph;
-    const scale = Math.max(Math.min(1, (width - 40) / Math.max(w, 1)), 0.55);
+    const scale = Math.max(Math.min(1, (width - 40) / Math.max(w, 1)), 0.8);
     if (h * scale < height - 60) this.move((width - w * scale) / 2, 50, scale);
     else {
       const first = this.graph.boxes[0];
@@ -188,7 +188,7 @@ class Pane {
       context.fillStyle = style.getPropertyValue(colours[mark]);
       this.graph.boxes.forEach((box, number) => {
         if (this.marks[number] !== mark) return;
-        const w = Math.max(box.w * across, 5), h = Math.max(box.h * down, mark === "." ? 1.5 : 3);
+        const w = Math.max(box.w * across, 5), h = Math.min(Math.max(box.h * down, mark === "." ? 1.5 : 3), 12);
         context.fillRect(4 + box.x * across - w / 2, box.y * down - h / 2, w, h);
       });
     };

@@ -10,7 +10,7 @@ from kerac.ir import Value, type_text
 from kerac.ir.op import operand_names
 from kerac.ir.ops.constant import Call, Constant, Input, Parameter
 
-LETTER, SMALL_LETTER, TYPE_LETTER = 7.2, 6.3, 6.8  # widths in the rows of a box
+LETTER, SMALL_LETTER, TYPE_LETTER = 7.6, 6.3, 6.8  # widths in the rows of a box
 PADDING = 30.0
 NARROWEST, WIDEST = 110.0, 300.0
 LINE_HEIGHT = 15.0
@@ -104,7 +104,8 @@ def _box(listing: Listing, value: Value, place: dict[Value, int]) -> dict[str, A
     ]
     if outputs:
         box["outputs"] = outputs
-    rows = (box["name"], " ".join([box["op"], *box["attributes"]]), type_)
+    last = f"{type_}  → {', '.join(outputs)}" if outputs else type_
+    rows = (box["name"], " ".join([box["op"], *box["attributes"]]), last)
     letters = (LETTER, SMALL_LETTER, TYPE_LETTER)
     widest = max(len(row) * letter for row, letter in zip(rows, letters, strict=True))
     box["w"] = round(min(max(widest + PADDING, NARROWEST), WIDEST))
