@@ -1,0 +1,92 @@
+"""What the gates of recurrent cells do with their sums, on one vector of units of one row.
+
+The work of a step is one phase, or two where a product needs the gates of another: each sums some
+of the gates and then computes in registers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kerac.backends.llvm.kernel import Register
+from kerac.backends.llvm.lowering import GroupKernel
+from kerac.ir.ops.activation import Unary
+from kerac.ir.ops.recurrent import GRU, LSTM, Recurrent, SimpleRNN
+
+Load = Callable[[str], Register]
+# (kernel, op, sums of the gates, their inputs where those are apart, old states) -> new states
+Finish = Callable[
+    [GroupKernel, Any, Sequence[Register], Sequence[Register], Load], dict[str, Register]
+]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One product of a step: `gates` are its columns, `source` the state that it multiplies.
+
+    With `apart`, `finish` gets what comes from the input beside the recurrent sums, and those have
+    a bias of their own.
+    """
+
+    gates: tuple[int, ...]
+    finish: Finish
+    source: str = "state"
+    apart: bool = False
+
+
+def phases(op: Recurrent) -> tuple[Phase, ...]:
+    """The phases of one step."""
+    match op:
+        case SimpleRNN():
+            return (Phase((0,), _simple),)
+        case LSTM():
+            return (Phase((0, 1, 2, 3), _long_short),)
+        case GRU(reset_after=True):
+            return (Phase((0, 1, 2), _gated_reset_after, apart=True),)
+    return (Phase((0, 1), _update_and_reset), Phase((2,), _gated_candidate, source="reset"))
+
+
+def _apply(k: GroupKernel, activation: Unary | None, x: Register) -> Any:
+    return activation.formula(k.mathematics, x) if activation else x
+
+
+def _simple(
+    k: GroupKernel, op: SimpleRNN, sums: Sequence[Register], _: Sequence[Register], load: Load
+) -> dict[str, Register]:
+    return {"state": _apply(k, op.activation, sums[0])}
+
+
+def _long_short(
+    k: GroupKernel, op: LSTM, sums: Sequence[Register], _: Sequence[Register], load: Load
+) -> dict[str, Register]:
+    take, forget, output = (_apply(k, op.recurrent_activation, sums[i]) for i in (0, 1, 3))
+    cell = k.fma(forget, load("cell"), take * _apply(k, op.activation, sums[2]))
+    return {"state": output * _apply(k, op.activation, cell), "cell": cell}
+
+
+def _gated_reset_after(
+    k: GroupKernel, op: GRU, sums: Sequence[Register], inputs: Sequence[Register], load: Load
+) -> dict[str, Register]:
+    update, reset = (_apply(k, op.recurrent_activation, inputs[i] + sums[i]) for i in (0, 1))
+    candidate = _apply(k, op.activation, k.fma(reset, sums[2], inputs[2]))
+    return {"state": _mixed(k, update, load("state"), candidate)}
+
+
+def _update_and_reset(
+    k: GroupKernel, op: GRU, sums: Sequence[Register], _: Sequence[Register], load: Load
+) -> dict[str, Register]:
+    update, reset = (_apply(k, op.recurrent_activation, x) for x in sums)
+    return {"update": update, "reset": reset * load("state")}
+
+
+def _gated_candidate(
+    k: GroupKernel, op: GRU, sums: Sequence[Register], _: Sequence[Register], load: Load
+) -> dict[str, Register]:
+    return {"state": _mixed(k, load("update"), load("state"), _apply(k, op.activation, sums[0]))}
+
+
+def _mixed(k: GroupKernel, update: Register, state: Register, candidate: Any) -> Register:
+    """update * state + (1 - update) * candidate"""
+    return k.fma(update, state - candidate, candidate)

@@ -1,0 +1,183 @@
+"""The states of recurrent ops between their steps, in scratch memory, and the results that leave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kerac.backends.llvm.grouping import Group
+from kerac.backends.llvm.kernel import Index, Kind, Pointer, Register
+from kerac.backends.llvm.lowering import GroupKernel, Lowering
+from kerac.backends.llvm.recurrent_cells import Phase
+from kerac.backends.llvm.recurrent_weights import UnitBlock, UnitLayout, over_units
+from kerac.ir.graph import Value
+from kerac.ir.ops.constant import Item
+from kerac.ir.ops.recurrent import LSTM, Recurrent
+from kerac.ir.types import TensorType
+
+KEPT = ("state", "cell", "output")  # what lives on from step to step
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step: its place in order, the time whose input it takes, and the half of `state` it reads."""
+
+    place: Index
+    time: Index
+    half: Index
+
+
+class States:
+    """One row of units for each row of the batch and each state; `state` has two, read and written in turns."""
+
+    def __init__(
+        self,
+        lowering: Lowering,
+        group: Group,
+        k: GroupKernel,
+        units: UnitLayout,
+        phases: Sequence[Phase],
+    ) -> None:
+        anchor = group.anchor
+        assert anchor is not None
+        assert isinstance(anchor.op, Recurrent)
+        self.k, self.op, self.units = k, anchor.op, units
+        self.dtype = anchor.operands[0].dtype
+        batch, self.steps = anchor.operands[0].shape[:2]
+        given = [*anchor.inputs, *[None] * 4][4:]
+        kept = 2 if isinstance(self.op, LSTM) else 1
+        self.initial: dict[str, Value | None] = dict(zip(KEPT[:kept], given, strict=False))
+        self.mask: Value | None = given[kept]
+        self.results: list[list[Value]] = [[] for _ in range(kept + 1)]
+        for item in lowering.graph.consumers[anchor]:
+            assert isinstance(item.op, Item)
+            self.results[item.op.index].append(item)
+        names = ["state", *(["cell"] if kept == 2 else [])]
+        # before its first step with a true mask a row puts out zeros, whatever its state began with
+        hidden = self.mask is not None and not self.op.zero_output_for_mask
+        if hidden and self.results[0] and self.initial["state"] is not None:
+            names.append("output")
+        if len(phases) > 1:
+            names += ["update", "reset"]
+        self.pointers: dict[str, Pointer] = {
+            name: k.write(
+                lowering.scratch(
+                    TensorType(self.dtype, (batch, units.row * (2 if name == "state" else 1))), name
+                )
+            )
+            for name in names
+        }
+
+    def place(self, name: str, row: Index, half: Index) -> Index:
+        """Where a row of a state begins."""
+        if name == "state":
+            return row * (2 * self.units.row) + half
+        return row * self.units.row
+
+    def other(self, half: Index) -> Index:
+        """The half of `state` that is not `half`."""
+        return self.k.subtract(self.units.row, half)
+
+    def load(
+        self, name: str, row: Index, half: Index, block: UnitBlock, vector: int = 0
+    ) -> Register:
+        """One vector of a state."""
+        unit = block.first + vector * block.lanes
+        return self.k.load(self.pointers[name], self.place(name, row, half) + unit, block.lanes)
+
+    def store(
+        self, name: str, row: Index, half: Index, block: UnitBlock, vector: int, value: Register
+    ) -> None:
+        """Write one vector of a state."""
+        unit = block.first + vector * block.lanes
+        self.k.store(self.pointers[name], self.place(name, row, half) + unit, value)
+
+    def begin(self, row: Index) -> None:
+        """The initial states of a row, or zeros."""
+        k = self.k
+        for name in (name for name in KEPT if name in self.pointers):
+            given = self.initial.get(name)
+
+            def vector(block: UnitBlock, name: str = name, given: Value | None = given) -> None:
+                if given is None:
+                    value = k.number(0.0, Kind(self.dtype, block.lanes))
+                else:
+                    place = row * self.units.units + block.first
+                    value = k.load(k.read(given), place, block.lanes, block.mask)
+                self.store(name, row, 0, block, 0, value)
+
+            over_units(k, self.units, 1, vector)
+
+    def end(self, row: Index, half: Index) -> None:
+        """The states of a row after its last step, to where they are wanted."""
+        for name, values in zip(KEPT, self.results[1:], strict=False):
+
+            def vector(block: UnitBlock, name: str = name, values: list[Value] = values) -> None:
+                state = self.load(name, row, half, block)
+                for value in values:
+                    place = row * self.units.units + block.first
+                    self.k.store(self.k.write(value), place, state, block.mask)
+
+            if values:
+                over_units(self.k, self.units, 1, vector)
+
+    def keep(self, row: Index, time: Index) -> Register | None:
+        """Whether the mask lets a row take a step."""
+        if self.mask is None:
+            return None
+        return self.k.load(self.k.read(self.mask), row * self.k.dim(self.steps) + time)
+
+    def take(
+        self,
+        row: Index,
+        step: Step,
+        block: UnitBlock,
+        vector: int,
+        new: dict[str, Register],
+        keep: Register | None,
+    ) -> None:
+        """Write what a phase has computed; states stay where `keep` is false."""
+        half, after = step.half, self.other(step.half)
+        for name, value in new.items():
+            kept = value
+            if keep is not None and name in KEPT:
+                kept = self.k.select(keep, value, self.load(name, row, half, block, vector))
+            self.store(name, row, after, block, vector, kept)
+        if "state" in new:
+            self._put_out(row, step, block, vector, new["state"], keep)
+
+    def _put_out(
+        self,
+        row: Index,
+        step: Step,
+        block: UnitBlock,
+        vector: int,
+        value: Register,
+        keep: Register | None,
+    ) -> None:
+        if not self.results[0]:
+            return
+        if keep is not None:
+            value = self.k.select(keep, value, self._output_before(row, step.half, block, vector))
+        if "output" in self.pointers:
+            self.store("output", row, 0, block, vector, value)
+        place = (row * self.k.dim(self.steps) + step.place) * self.units.units
+        place = place + block.first + vector * block.lanes
+        for result in self.results[0]:
+            self.k.store(self.k.write(result), place, value, block.mask_of(vector))
+
+    def _output_before(self, row: Index, half: Index, block: UnitBlock, vector: int) -> Register:
+        """What a row puts out in a step that the mask leaves out."""
+        if self.op.zero_output_for_mask:
+            return self.k.number(0.0, Kind(self.dtype, block.lanes))
+        name = "output" if "output" in self.pointers else "state"
+        return self.load(name, row, half, block, vector)
+
+    def leave_out(self, row: Index, step: Step) -> None:
+        """A step that the mask leaves out: only the sequence goes on."""
+
+        def put(block: UnitBlock) -> None:
+            self._put_out(row, step, block, 0, self._output_before(row, step.half, block, 0), None)
+
+        if self.results[0]:
+            over_units(self.k, self.units, 1, put)

@@ -1,0 +1,233 @@
+"""Native recurrent ops against the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from kerac.backends.llvm.lowering import lower_graph
+from kerac.backends.llvm.target import find_target
+from kerac.ir import Graph, evaluate_graph, parse
+from tests.compare import assert_close
+from tests.llvm.native import check, compile_graph, random_inputs
+
+STATES = {"simple_rnn": 1, "lstm": 2, "gru": 1}
+GATES = {"simple_rnn": 1, "lstm": 4, "gru": 3}
+TARGETS = ("host", "avx2", "x86-64")
+ACTIVATIONS = ('"tanh"', '"relu6"', '"softsign"', '"hard_sigmoid"', '"elu(alpha=0.5)"')
+
+
+@dataclass(frozen=True)
+class Network:
+    """One recurrent op; dims are numbers or symbols, `results` those of the op that are used."""
+
+    kind: str
+    features: int
+    units: int
+    batch: int | str = "N"
+    steps: int | str = "T"
+    attributes: str = ""
+    bias: bool = True
+    initial: bool = False
+    mask: bool = False
+    results: tuple[int, ...] = (0, 1)
+    weights_are_inputs: bool = False
+
+    def text(self) -> str:
+        """A function of the sequence, the initial states, the mask, and the weights on demand."""
+        wide = GATES[self.kind] * self.units
+        sequence = f"f32[{self.batch}, {self.steps}, {self.units}]"
+        state = f"f32[{self.batch}, {self.units}]"
+        inputs = [f"x: f32[{self.batch}, {self.steps}, {self.features}]"]
+        operands = ["x", "kernel", "recurrent_kernel"]
+        weights = [
+            f"kernel: f32[{self.features}, {wide}]",
+            f"recurrent_kernel: f32[{self.units}, {wide}]",
+        ]
+        if self.bias:
+            after = self.kind == "gru" and "reset_after=False" not in self.attributes
+            weights.append(f"bias: f32[{'2, ' if after else ''}{wide}]")
+            operands.append("bias=bias")
+        if self.initial:
+            for name in ["initial_state", "initial_cell"][: STATES[self.kind]]:
+                inputs.append(f"{name}: {state}")
+                operands.append(f"{name}={name}")
+        if self.mask:
+            inputs.append(f"mask: bool[{self.batch}, {self.steps}]")
+            operands.append("mask=mask")
+        if self.attributes:
+            operands.append(self.attributes)
+        lines = []
+        if self.weights_are_inputs:
+            inputs += weights
+        else:
+            lines = [f"{weight} = parameter('{weight.partition(':')[0]}')" for weight in weights]
+        types = ", ".join([sequence, *[state] * STATES[self.kind]])
+        lines.append(f"y: ({types}) = {self.kind}({', '.join(operands)})")
+        lines += [f"r{i} = item(y, index={i})" for i in self.results]
+        lines.append(f"return {', '.join(f'r{i}' for i in self.results)}")
+        body = "\n    ".join(lines)
+        return f"def f({', '.join(inputs)}):\n    {body}\n"
+
+    def weights(self, seed: int = 0) -> dict[str, np.ndarray]:
+        """Weights under which states forget, so that differences in rounding do not grow."""
+        generator = np.random.default_rng([seed, 3])
+        wide = GATES[self.kind] * self.units
+        after = self.kind == "gru" and "reset_after=False" not in self.attributes
+        shapes = {
+            "kernel": (self.features, wide),
+            "recurrent_kernel": (self.units, wide),
+            "bias": (2, wide) if after else (wide,),
+        }
+        return {
+            name: (generator.normal(size=shape) / np.sqrt(4 * shape[0])).astype(np.float32)
+            for name, shape in shapes.items()
+        }
+
+    def graph(self) -> Graph:
+        """The parsed text."""
+        return parse(self.text(), arrays=self.weights())
+
+    def compare(self, dims: Mapping[str, int], seed: int = 0, target: str = "host") -> None:
+        """The JIT with the reference, on random inputs."""
+        graph, weights = self.graph(), self.weights()
+        arrays = [
+            weights.get(value.name, array)
+            for value, array in zip(graph.inputs, random_inputs(graph, dims, seed), strict=True)
+        ]
+        got = compile_graph(graph, target)(*arrays)
+        expected = evaluate_graph(graph, arrays)
+        for one, other in zip(got if len(expected) > 1 else (got,), expected, strict=True):
+            assert_close(one, other)
+
+
+def random_network(seed: int) -> tuple[Network, dict[str, int]]:
+    """A network and what its symbols stand for."""
+    pick = np.random.default_rng(seed)
+    kind = str(pick.choice(list(GATES)))
+    mask = bool(pick.random() < 0.5)
+    batch, steps = int(pick.choice([1, 2, 3, 5, 7, 13, 30])), int(pick.choice([1, 2, 9, 27, 60]))
+    attributes = [
+        *(["reverse=True"] if pick.random() < 0.3 else []),
+        *(["zero_output_for_mask=True"] if mask and pick.random() < 0.5 else []),
+        *(["reset_after=False"] if kind == "gru" and pick.random() < 0.5 else []),
+        *([f"activation={pick.choice(ACTIVATIONS)}"] if pick.random() < 0.3 else []),
+    ]
+    if kind != "simple_rnn" and pick.random() < 0.3:
+        attributes.append(f"recurrent_activation={pick.choice(ACTIVATIONS)}")
+    results = [i for i in range(STATES[kind] + 1) if pick.random() < 0.6] or [0]
+    network = Network(
+        kind,
+        features=int(pick.integers(1, 40)),
+        units=int(pick.choice([1, 2, 5, 8, 16, 21, 33, 64, 100])),
+        batch="N" if pick.random() < 0.6 else batch,
+        steps="T" if pick.random() < 0.5 else steps,
+        attributes=", ".join(attributes),
+        bias=bool(pick.random() < 0.7),
+        initial=bool(pick.random() < 0.4),
+        mask=mask,
+        results=tuple(results),
+        weights_are_inputs=bool(pick.random() < 0.2),
+    )
+    return network, {"N": batch, "T": steps}
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_networks(seed: int) -> None:
+    network, dims = random_network(seed)
+    target = TARGETS[seed % 3] if seed % 2 else "host"
+    network.compare(dims, seed, target)
+
+
+@pytest.mark.parametrize("attributes", ["", "reset_after=False"])
+@pytest.mark.parametrize("kind", list(GATES))
+def test_a_row_is_the_same_in_every_batch(kind: str, attributes: str) -> None:
+    if attributes and kind != "gru":
+        return
+    network = Network(kind, 10, 37, attributes=attributes, mask=True)
+    executable = compile_graph(network.graph())
+    generator = np.random.default_rng(1)
+    x = generator.normal(size=(33, 30, 10)).astype(np.float32)
+    mask = generator.random((33, 30)) < 0.7
+    together = executable(x, mask)
+    for size in (1, 2, 5, 8, 16):
+        starts = range(0, 33, size)
+        parts = [executable(x[i : i + size], mask[i : i + size]) for i in starts]
+        for whole, *pieces in zip(together, *parts, strict=True):
+            assert (np.concatenate(pieces) == whole).all()
+
+
+@pytest.mark.parametrize("batch", [1, 7])
+@pytest.mark.parametrize("kind", list(GATES))
+def test_long_sequences_stay_near_the_exact_result(kind: str, batch: int) -> None:
+    network = Network(kind, 64, 100)
+    weights = network.weights()
+    x = np.random.default_rng(5).normal(size=(batch, 400, 64)).astype(np.float32)
+    graph = network.graph()
+    got = compile_graph(graph)(x)
+    (op,) = {value.op for value in graph.values if value.op.text_name == kind}
+    exact = op.evaluate(x.astype(np.float64), *(w.astype(np.float64) for w in weights.values()))
+    for actual, expected in zip(got, exact, strict=False):
+        assert_close(actual, expected)
+
+
+@pytest.mark.parametrize("batch", [1, 3, 20])
+@pytest.mark.parametrize("kind", list(GATES))
+@pytest.mark.parametrize("attributes", ["", "zero_output_for_mask=True", "reverse=True"])
+def test_rows_whose_mask_is_false_everywhere_or_first(
+    kind: str, attributes: str, batch: int
+) -> None:
+    network = Network(kind, 4, 9, batch, 6, attributes, initial=True, mask=True)
+    graph = network.graph()
+    generator = np.random.default_rng(2)
+    arrays = [generator.normal(size=value.shape).astype(np.float32) for value in graph.inputs[:-1]]
+    lengths = np.arange(batch) % 3 * 3  # of 6 steps; every third row has none
+    arrays.append(np.arange(6) >= 6 - lengths[:, None])
+    got = compile_graph(graph)(*arrays)
+    for actual, expected in zip(got, evaluate_graph(graph, arrays), strict=True):
+        assert_close(actual, expected)
+
+
+def test_weights_that_do_not_fit_the_cache() -> None:
+    for batch in (2, 19):
+        check(
+            Network("lstm", 150, 170, batch, 3).text(), weights=Network("lstm", 150, 170).weights()
+        )
+
+
+@pytest.mark.parametrize("results", [(0,), (1,), (2,), (1, 2), (0, 1, 2)])
+def test_only_results_that_are_used_have_memory(results: tuple[int, ...]) -> None:
+    graph = Network("lstm", 8, 16, results=results).graph()
+    plan = lower_graph(graph, find_target())
+    (launch,) = plan.launches
+    outputs = [buffer for buffer in launch.buffers if buffer.place == "output"]
+    assert len(outputs) == len(results)
+    written = [tuple(buffer.type.shape) for buffer in launch.buffers if buffer.place == "arena"]
+    assert not any(len(shape) == 3 and shape[-1] == 16 for shape in written)
+
+
+def test_one_result_used_in_several_places() -> None:
+    weights = Network("gru", 5, 12).weights()
+    check(
+        """
+def f(x: f32[N, T, 5]):
+    kernel: f32[5, 36] = parameter("kernel")
+    recurrent_kernel: f32[12, 36] = parameter("recurrent_kernel")
+    y: (f32[N, T, 12], f32[N, 12]) = gru(x, kernel, recurrent_kernel)
+    a = item(y, index=0)
+    b = item(y, index=0)
+    c = item(y, index=1)
+    return a, tanh(b), c, c, add(c, 1.0)
+""",
+        {"N": 4, "T": 3},
+        weights,
+    )
+
+
+def test_other_dtypes_of_weights_stay_exact() -> None:
+    text = Network("lstm", 6, 11, mask=True).text().replace("f32", "f64")
+    weights = {n: w.astype(np.float64) for n, w in Network("lstm", 6, 11).weights().items()}
+    check(text, {"N": 8, "T": 4}, weights)
