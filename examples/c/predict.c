@@ -12,10 +12,9 @@
 #include "digits.h"
 
 enum {
-    PIXELS = DIGITS_INPUT_0_SIZE,
-    CLASSES = DIGITS_OUTPUT_0_SIZE,
-    CHUNK = 64, /* images a call; a library serves every batch size */
-    ALIGNMENT = 64
+    PIXELS = DIGITS_INPUT_0_ELEMENTS(1), /* of a batch of one image */
+    CLASSES = DIGITS_OUTPUT_0_ELEMENTS(1),
+    CHUNK = 64 /* images a call; a library serves every batch size */
 };
 
 static int fail(const char *what, const char *which)
@@ -46,7 +45,7 @@ static long classify(FILE *images, FILE *labels, void *workspace, long *correct)
     while ((count = fread(pixels, sizeof *pixels * PIXELS, CHUNK, images)) > 0) {
         if (labels && fread(expected, sizeof *expected, count, labels) != count)
             return -1;
-        if (digits_run(inputs, outputs, (int64_t)count, workspace) != 0)
+        if (digits_run(inputs, outputs, (int64_t)count, workspace) != KERAC_OK)
             return -1;
         for (size_t i = 0; i < count; i++) {
             int digit = most_likely(probabilities + i * CLASSES);
@@ -77,7 +76,8 @@ int main(int argc, char **argv)
 
     /* One workspace serves one call at a time; a program with threads has one for each. */
     size = digits_workspace_size(CHUNK);
-    workspace = aligned_alloc(ALIGNMENT, (size / ALIGNMENT + 1) * ALIGNMENT);
+    workspace = aligned_alloc(KERAC_WORKSPACE_ALIGNMENT,
+                              (size / KERAC_WORKSPACE_ALIGNMENT + 1) * KERAC_WORKSPACE_ALIGNMENT);
     if (!workspace)
         return fail("out of memory", "");
 

@@ -22,6 +22,8 @@ ROOT = Path(__file__).parent.parent.parent
 MODEL = Path("examples/digits/digits.keras")
 HELD_OUT = ROOT / "examples/digits/held_out.npz"
 BUILD = Path("build/demo")
+SHADES = " ░▒▓█"
+SHOWN = 4    # images drawn
 console = Console(highlight=False)
 
 
@@ -44,31 +46,48 @@ def show_kerac(*arguments: str | Path) -> None:
     show_and_run("kerac", *arguments, program=Path(sys.executable).with_name("kerac"))
 
 
+def drawn(image: np.ndarray) -> list[str]:
+    """The rows of an image as text, each pixel two characters wide."""
+    shades = (image[..., 0] * (len(SHADES) - 1)).round().astype(int)
+    return ["".join(SHADES[shade] * 2 for shade in row) for row in shades]
+
+
 def predict(images: np.ndarray, labels: np.ndarray) -> None:
-    """Load the library, print its accuracy and the time of one prediction."""
+    """Load the library, print what it sees in some images, its accuracy and its speed."""
     console.print(f'[green]>>>[/] kerac.load("{BUILD / "digits.so"}")(images)')
     network = kerac.load(ROOT / BUILD / "digits.so")
-    digits = network(images).argmax(axis=-1)
+    probabilities = network(images)
+    digits = probabilities.argmax(axis=-1)
+    for row in zip(*map(drawn, images[:SHOWN]), strict=True):
+        console.print("  " + "    ".join(row).rstrip())
+    seen = [f"{digits[i]} ({probabilities[i].max():.1%})" for i in range(SHOWN)]
+    console.print("  " + "    ".join(text.center(16) for text in seen).rstrip())
     correct = int((digits == labels).sum())
     console.print(f"{correct} of {len(labels)} images right: {correct / len(labels):.1%}")
-    image, times = images[:1], []
+    microseconds = median_microseconds(network, images[:1])
+    console.print(f"one prediction, called from Python: {microseconds:.1f} µs")
+
+
+def median_microseconds(network: kerac.Executable, image: np.ndarray) -> float:
+    """The time of a call."""
+    times = []
     for _ in range(1000):
         start = time.perf_counter()
         network(image)
         times.append(time.perf_counter() - start)
-    console.print(f"one prediction, called from Python: {1e6 * statistics.median(times):.1f} µs")
+    return 1e6 * statistics.median(times)
 
 
 def build_c_example(images: np.ndarray, labels: np.ndarray) -> None:
     """Compile examples/c/predict.c against the library, and run it on the same images."""
-    compiler = os.environ.get("CC", "cc")
-    if shutil.which(shlex.split(compiler)[0]) is None:
-        console.print(f"no C compiler here ({compiler} was not found), so examples/c stays unbuilt")
+    compiler = shlex.split(os.environ.get("CC") or "cc")
+    if shutil.which(compiler[0]) is None:
+        console.print(f"there is no C compiler here ({compiler[0]}), so examples/c stays unbuilt")
         return
     images.tofile(ROOT / BUILD / "images.f32")
     labels.tofile(ROOT / BUILD / "labels.i32")
     show_and_run(
-        *shlex.split(compiler), "-std=c11", "-I", BUILD, "examples/c/predict.c",
+        *compiler, "-std=c11", "-O2", "-I", BUILD, "examples/c/predict.c",
         BUILD / "digits.so", "-Wl,-rpath,$ORIGIN", "-lm", "-o", BUILD / "predict",
     )  # fmt: skip
     show_and_run(BUILD / "predict", BUILD / "images.f32", BUILD / "labels.i32")
@@ -82,15 +101,17 @@ def main() -> int:
     try:
         title("A network that Keras trained becomes a library")
         show_kerac("compile", MODEL, "-o", BUILD / "digits.so")
-        title("It classifies images that training never saw")
+        title("It reads digits that training never saw")
         predict(images, labels)
+        title("The library in a C program")
+        build_c_example(images, labels)
         title("The same network as an ONNX file")
         show_kerac("export", MODEL, "-o", BUILD / "digits.onnx")
         title("What the compiler did")
         show_kerac("inspect", MODEL)
         show_kerac("inspect", MODEL, "--html", BUILD / "digits.html")
-        title("The library in a C program")
-        build_c_example(images, labels)
+        title("Whether all of them give the same numbers")
+        show_kerac("verify", MODEL)
     except subprocess.CalledProcessError as error:
         return error.returncode
     return 0
