@@ -116,61 +116,47 @@ def convolved(op: Convolution, x: str, kernel: str, *epilogue: Operand | None) -
     return Sample(op, (tensor(x), weight(kernel), *epilogue))
 
 
+IMAGE = "f32[N, 9, 8, 6]"
+
+
 def convolution() -> list[Sample]:
-    image = "f32[N, 9, 8, 6]"
-    bias = weight("f32[5]")
+    bias, same = weight("f32[5]"), tensor("f32[N, 9, 8, 5]")
+    smaller = tensor("f32[N, 7, 6, 5]")
+    rows: tuple[tuple[Convolution, str, *tuple[Operand | None, ...]], ...] = (
+        (Convolution(), "f32[3, 3, 6, 5]"),
+        (Convolution(), "f32[1, 1, 6, 40]"),
+        (Convolution(strides=(2, 2)), "f32[1, 1, 6, 5]"),
+        (Convolution(padding="same"), "f32[3, 3, 6, 5]", bias),
+        (Convolution(strides=(2, 2), padding="same"), "f32[3, 3, 6, 5]", bias),
+        (Convolution(strides=(2, 1), padding="same"), "f32[2, 5, 6, 5]"),
+        (Convolution(strides=(3, 2), padding=((1, 2), (0, 3))), "f32[4, 3, 6, 5]"),
+        (Convolution(dilation=(2, 3)), "f32[3, 2, 6, 5]"),
+        (Convolution(padding="same", dilation=(2, 2)), "f32[3, 3, 6, 5]"),
+        (Convolution(groups=2), "f32[3, 3, 3, 4]"),
+        (Convolution(groups=3, padding="same"), "f32[2, 3, 2, 6]", weight("f32[6]")),
+        (Convolution(groups=6, padding="same"), "f32[3, 3, 1, 6]"),
+        (Convolution(groups=6, strides=(2, 2)), "f32[3, 3, 1, 12]", weight("f32[12]")),
+        (Convolution(Relu()), "f32[3, 3, 6, 5]", bias),
+        (Convolution(Relu6(), padding="same"), "f32[3, 3, 6, 5]", bias, same),
+        (Convolution(HardSilu()), "f32[3, 3, 6, 5]", None, smaller),
+    )
+    return [convolved(op, IMAGE, kernel, *rest) for op, kernel, *rest in rows]
+
+
+def convolution_of_other_shapes() -> list[Sample]:
+    many = Convolution(groups=48, padding="same")
+    wide = Convolution(strides=(2,), padding="same")
+    deep = Convolution(strides=(1, 2, 1), padding="same")
     return [
-        convolved(Convolution(), image, "f32[3, 3, 6, 5]"),
-        convolved(Convolution(), image, "f32[1, 1, 6, 40]"),
-        convolved(Convolution(strides=(2, 2)), image, "f32[1, 1, 6, 5]"),
-        convolved(Convolution(padding="same"), image, "f32[3, 3, 6, 5]", bias),
-        convolved(Convolution(strides=(2, 2), padding="same"), image, "f32[3, 3, 6, 5]", bias),
-        convolved(Convolution(strides=(2, 1), padding="same"), image, "f32[2, 5, 6, 5]"),
-        convolved(Convolution(strides=(3, 2), padding=((1, 2), (0, 3))), image, "f32[4, 3, 6, 5]"),
-        convolved(Convolution(dilation=(2, 3)), image, "f32[3, 2, 6, 5]"),
-        convolved(Convolution(padding="same", dilation=(2, 2)), image, "f32[3, 3, 6, 5]"),
-        convolved(Convolution(groups=2), image, "f32[3, 3, 3, 4]"),
-        convolved(
-            Convolution(groups=3, padding="same"), image, "f32[2, 3, 2, 6]", weight("f32[6]")
-        ),
-        convolved(Convolution(groups=6, padding="same"), image, "f32[3, 3, 1, 6]"),
-        convolved(
-            Convolution(groups=6, strides=(2, 2)), image, "f32[3, 3, 1, 12]", weight("f32[12]")
-        ),
-        convolved(
-            Convolution(groups=48, padding="same"),
-            "f32[N, 6, 5, 48]",
-            "f32[3, 3, 1, 48]",
-            weight("f32[48]"),
-        ),
+        convolved(many, "f32[N, 6, 5, 48]", "f32[3, 3, 1, 48]", weight("f32[48]")),
         convolved(Convolution(padding="same"), "f32[N, 6, 5, 35]", "f32[3, 3, 35, 67]"),
         convolved(Convolution(), "f32[2, 3, 3, 4]", "f32[3, 3, 4, 2]"),
-        convolved(Convolution(Relu()), image, "f32[3, 3, 6, 5]", bias),
-        convolved(
-            Convolution(Relu6(), padding="same"),
-            image,
-            "f32[3, 3, 6, 5]",
-            bias,
-            tensor("f32[N, 9, 8, 5]"),
-        ),
-        convolved(
-            Convolution(HardSilu()), image, "f32[3, 3, 6, 5]", None, tensor("f32[N, 7, 6, 5]")
-        ),
         convolved(Convolution(), "f32[N, H, W, 3]", "f32[2, 3, 3, 4]"),
         convolved(Convolution(strides=(2, 2)), "f32[N, H, W, 3]", "f32[3, 3, 3, 4]"),
         convolved(Convolution(), "f32[N, 12, 4]", "f32[3, 4, 7]"),
-        convolved(
-            Convolution(strides=(2,), padding="same"),
-            "f32[N, 12, 4]",
-            "f32[5, 4, 7]",
-            weight("f32[7]"),
-        ),
+        convolved(wide, "f32[N, 12, 4]", "f32[5, 4, 7]", weight("f32[7]")),
         convolved(Convolution(dilation=(2,), padding=((4, 0),)), "f32[N, T, 4]", "f32[3, 4, 7]"),
-        convolved(
-            Convolution(strides=(1, 2, 1), padding="same"),
-            "f32[N, 4, 5, 6, 3]",
-            "f32[2, 3, 3, 3, 4]",
-        ),
+        convolved(deep, "f32[N, 4, 5, 6, 3]", "f32[2, 3, 3, 3, 4]"),
         convolved(Convolution(groups=3), "f32[N, 4, 5, 6, 3]", "f32[2, 1, 3, 1, 3]"),
     ]
 
@@ -331,6 +317,7 @@ SAMPLES = numbered(
         *binary(),
         *contraction(),
         *convolution(),
+        *convolution_of_other_shapes(),
         *pooling(),
         *normalization(),
         *reduction(),
