@@ -2,7 +2,7 @@
 
 A box stands below all boxes it reads. Lines that pass several layers run through a slot in each of
 them, which all lines from one box share. Slots are ordered so that lines cross little, then moved
-sideways so that chains are straight.
+sideways so that chains of boxes are straight; last, each trunk of lines takes one straight column.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ ORDER_SWEEPS = 16
 PLACE_SWEEPS = 24
 
 Point = tuple[float, float]
+Span = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ def layered_layout(
     slots = _Slots(sizes, edges)
     layers = _ordered(slots)
     x = _across(slots, layers)
+    _straighten(slots, layers, x)
     y, height = _down(slots, layers)
     left = min(x[i] - slots.widths[i] / 2 for i in range(len(x)))
     right = max(x[i] + slots.widths[i] / 2 for i in range(len(x)))
@@ -197,6 +199,42 @@ def _across(slots: _Slots, layers: list[list[int]]) -> list[float]:
             for slot, place in zip(layer, spread(wishes, gaps), strict=True):
                 x[slot] = place
     return x
+
+
+def _straighten(slots: _Slots, layers: list[list[int]], x: list[float]) -> None:
+    """Make the lines that pass layers straight: each takes the free column nearest to its ends."""
+    taken: list[list[Span]] = [
+        [_span(x[slot], slots.widths[slot] + GAP_ACROSS) for slot in layer if slots.is_box(slot)]
+        for layer in layers
+    ]
+    # short ones first: they come to lie inside the long ones
+    for source in sorted(range(slots.boxes), key=lambda box: len(slots.trunks[box])):
+        trunk = slots.trunks[source]
+        if not trunk:
+            continue
+        ends = [x[end] for slot in trunk for end in slots.below[slot] if slots.is_box(end)]
+        wish = (x[source] + sum(ends) / len(ends)) / 2
+        ranks = [slots.ranks[slot] for slot in trunk]
+        column = nearest_free(wish, [span for rank in ranks for span in taken[rank]])
+        for slot, rank in zip(trunk, ranks, strict=True):
+            x[slot] = column
+            taken[rank].append(_span(column, 2 * LINE_WIDTH))
+
+
+def nearest_free(wish: float, taken: list[Span]) -> float:
+    """The place nearest to `wish` that lies inside none of the open intervals `taken`."""
+    left = right = wish
+    for start, stop in sorted(taken):
+        if start < right < stop:
+            right = stop
+    for start, stop in sorted(taken, key=lambda span: -span[1]):
+        if start < left < stop:
+            left = start
+    return left if wish - left < right - wish else right
+
+
+def _span(centre: float, width: float) -> Span:
+    return centre - width / 2, centre + width / 2
 
 
 def _distance(slots: _Slots, left: int, right: int) -> float:

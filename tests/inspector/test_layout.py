@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerac.inspector.layout import GAP_ACROSS, layered_layout, spread
+from kerac.inspector.layout import GAP_ACROSS, layered_layout, nearest_free, spread
 
 Edges = list[tuple[int, int]]
 
@@ -103,3 +103,26 @@ def test_spread_is_the_least_squares_solution(seed: int) -> None:
                 moved[start:stop] += step
                 if (np.diff(moved) >= np.array(gaps) - 1e-12).all():
                     assert cost(moved) >= cost(places) - 1e-9
+
+
+def test_lines_that_pass_layers_are_straight() -> None:
+    sizes = [(120.0 + 60 * (i % 3), 50.0) for i in range(31)]
+    edges = [(i, i + 1) for i in range(30)] + [(i, i + 6) for i in range(0, 25, 6)]
+    for points in layered_layout(sizes, edges).lines[30:]:
+        assert np.ptp([x for x, _ in points[1:-1]]) == 0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_nearest_free_place(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    spans = [(float(a), float(a + b)) for a, b in generator.integers(1, 30, (seed, 2))]
+    wish = float(generator.integers(0, 60))
+    place = nearest_free(wish, spans)
+
+    def is_free(x: float) -> bool:
+        return not any(start < x < stop for start, stop in spans)
+
+    assert is_free(place)
+    for step in np.arange(0, abs(place - wish), 0.5):
+        assert not is_free(wish + step)
+        assert not is_free(wish - step)
