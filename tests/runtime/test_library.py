@@ -3,7 +3,6 @@
 import ctypes
 import re
 import struct
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -155,15 +154,3 @@ def test_truncated_libraries_are_refused_and_do_not_crash(library: Path, tmp_pat
         file.write_bytes(content[:size])
         with pytest.raises(LibraryError):
             load(file)
-
-
-def test_runtime_needs_nothing_but_numpy() -> None:
-    program = (
-        "import sys, kerac.runtime; "
-        "print(*{m.split('.')[1] for m in sys.modules if m.startswith('kerac.')}, "
-        "*{'llvmlite', 'onnx', 'h5py', 'rich', 'click', 'networkx'} & set(sys.modules))"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert result.stdout.split() == ["runtime"]
