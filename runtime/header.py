@@ -136,7 +136,7 @@ def _introduction(prefix: str, model: ModelInfo, dims: list[str], stem: str) -> 
         _NOTES.format(prefix=prefix, alignment=ALIGNMENT),
         " *",
         " * An example; a program that finds the library in its own folder is built by",
-        f" *     cc -std=c11 -O2 example.c ./{stem}.so -Wl,-rpath,'$ORIGIN' -lm -o example",
+        f" *     cc -std=c11 -O2 example.c {stem}.so -Wl,-rpath,'$ORIGIN' -lm -o example",
         " *",
         *(f" *     {line}".rstrip() for line in _example(prefix, model, dims, stem)),
         " */",

@@ -166,5 +166,5 @@ def test_identifiers(name: str, identifier: str) -> None:
 def test_files_may_be_called_otherwise() -> None:
     text = header_text("model", HAND, "libmodel-v2")
     assert ' *     #include "libmodel-v2.h"' in text
-    assert "cc -std=c11 -O2 example.c ./libmodel-v2.so -Wl,-rpath,'$ORIGIN' -lm" in text
+    assert "cc -std=c11 -O2 example.c libmodel-v2.so -Wl,-rpath,'$ORIGIN' -lm" in text
     assert "int model_run(" in text
