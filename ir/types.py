@@ -104,7 +104,7 @@ def dtype_name(dtype: object) -> str:
     """The text name of a NumPy dtype, dtype name or text name."""
     if isinstance(dtype, str) and dtype in DTYPES:
         return dtype
-    name = dtype if dtype == "bfloat16" else np.dtype(dtype).name  # type: ignore[call-overload]
+    name = "bfloat16" if dtype == "bfloat16" else np.dtype(dtype).name  # type: ignore[call-overload]
     if name not in _FROM_NUMPY:
         raise ShapeError(f"dtype {name} is not supported; known are {', '.join(DTYPES.values())}")
     return _FROM_NUMPY[name]

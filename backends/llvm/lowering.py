@@ -43,7 +43,7 @@ class GroupKernel(KernelBuilder):
     """The builder of a group's kernel: pointers come from values, results leave by `finish`."""
 
     def __init__(self, lowering: Lowering, group: Group, name: str) -> None:
-        super().__init__(name, lowering.target.lanes(), lowering.target.scales_exponents)
+        super().__init__(name, lowering.target.lanes(), lowering.target.abilities)
         self.lowering = lowering
         self.target = lowering.target
         self.group = group

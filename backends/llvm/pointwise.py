@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import Index, Kind, LoopKind, Mask, Register
+from kerac.backends.llvm.kernel.narrow import NARROW
 from kerac.ir.dims import DimLike
 from kerac.ir.errors import InternalError
 from kerac.ir.graph import Value
@@ -161,7 +162,13 @@ def apply_elementwise(k: GroupKernel, op: Op, operands: list[Register]) -> Regis
         case Logical():
             result = k.compute(op.predicate.removeprefix("logical_"), *operands)
         case Elementwise():
-            result = op.formula(k.mathematics, *operands)
+            dtype = operands[-1].kind.dtype
+            # narrow floats are rounded once, however many steps the formula has
+            if dtype in NARROW:
+                wide = [k.convert(x, "f32") if x.kind.dtype == dtype else x for x in operands]
+                result = k.convert(op.formula(k.mathematics, *wide), dtype)
+            else:
+                result = op.formula(k.mathematics, *operands)
         case _:
             raise InternalError(f"{op.text_name} is not elementwise")
     return result

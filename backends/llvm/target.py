@@ -22,9 +22,15 @@ class Target:
     second_level_cache: int = 512 * 1024
 
     @property
-    def scales_exponents(self) -> bool:
-        """Whether one instruction multiplies a vector by powers of two."""
-        return self.triple.startswith(("x86_64", "amd64")) and self.vector_bytes == 64
+    def abilities(self) -> frozenset[str]:
+        """What the machine does in one instruction; see `KernelBuilder`."""
+        found = set()
+        if self.triple.startswith(("x86_64", "amd64")):
+            found = {"scale"} if self.vector_bytes == 64 else set()
+            found |= {"half"} if self.vector_bytes >= 32 else set()
+        elif self.triple.startswith(("aarch64", "arm64")):
+            found = {"half"}
+        return frozenset(found)
 
     def lanes(self, dtype_bytes: int = 4) -> int:
         """Elements of `dtype_bytes` bytes in one vector register."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from kerac.backends.llvm.kernel.nodes import (
@@ -23,6 +23,7 @@ from kerac.backends.llvm.kernel.nodes import (
     Statement,
     Store,
 )
+from kerac.backends.llvm.kernel.narrow import NARROW, narrowed, widened
 from kerac.ir.dims import Dim, DimLike
 from kerac.ir.errors import InternalError
 
@@ -30,13 +31,14 @@ from kerac.ir.errors import InternalError
 class KernelBuilder:
     """A kernel under construction. `lanes` is the number of f32 lanes of the target's vectors.
 
-    `scales` says that the target multiplies by powers of two in one instruction.
+    `abilities` names what the target does in one instruction: "scale" (multiply by a power of two), "half" (convert
+    between f16 and f32).
     """
 
-    def __init__(self, name: str, lanes: int, scales: bool = False) -> None:
+    def __init__(self, name: str, lanes: int, abilities: Collection[str] = ()) -> None:
         self.kernel = Kernel(name)
         self.lanes = lanes
-        self.scales = scales
+        self.abilities = abilities
         self._block: list[Statement] = self.kernel.body
         self._counts: dict[str, int] = {}
 
@@ -140,6 +142,12 @@ class KernelBuilder:
         self._block.append(Compute(register, operation, spread, kind))
         return register
 
+    def _computed_wide(self, operation: str, operands: Sequence[Operand], result: Kind) -> Register:
+        wide = [self.convert(x, "f32") if isinstance(x, Register) else x for x in operands]
+        if result.dtype not in NARROW:
+            return self.compute(operation, *wide, result=result)
+        return self.convert(self.compute(operation, *wide, result=Kind("f32", result.lanes)), result.dtype)
+
     def _common(self, operands: Sequence[Operand]) -> Kind:
         kinds = [operand.kind for operand in operands if isinstance(operand, Register)]
         if not kinds:
@@ -224,7 +232,7 @@ class KernelBuilder:
 
     def scale(self, x: Register, n: Register) -> Any:
         """x * 2^n for f32 x and i32 n from -254 to 254."""
-        if self.scales:
+        if "scale" in self.abilities:
             register = Register(self._fresh("t"), x.kind, self)
             self._block.append(Compute(register, "scale", (x, n), x.kind))
             return register
@@ -258,9 +266,20 @@ class KernelBuilder:
 
     def convert(self, x: Register, dtype: str) -> Register:
         """x in another dtype: floats truncated towards zero and clamped, bool as 0 or 1."""
-        if x.kind.dtype == dtype:
+        source = x.kind.dtype
+        if source == dtype:
             return x
+        if (source in NARROW and dtype != "f32") or (dtype in NARROW and source != "f32"):
+            return self.convert(self.convert(x, "f32"), dtype)
+        if source in NARROW and not self._converts(source):
+            return widened(self, x)
+        if dtype in NARROW and not self._converts(dtype):
+            return narrowed(self, x, dtype)
         return self.compute("convert", x, result=Kind(dtype, x.kind.lanes))
+
+    def _converts(self, dtype: str) -> bool:
+        """Whether the target converts between `dtype` and f32."""
+        return dtype == "f16" and "half" in self.abilities
 
     def bitcast(self, x: Register, dtype: str) -> Register:
         """The same bits as another dtype of the same size."""

@@ -198,4 +198,4 @@ def _mask_text(mask: tuple[bool, ...] | None) -> str:
 
 
 def _mangled(dtype: str) -> str:
-    return dtype if dtype in ("f16", "bf16", "f32", "f64") else memory_type(dtype)
+    return dtype if dtype in ("f32", "f64") else memory_type(dtype)

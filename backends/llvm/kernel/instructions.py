@@ -138,13 +138,10 @@ def _convert(emit: Emitter, compute: Compute) -> str:
     if target.dtype == "bool":
         comparison = "fcmp une" if source.is_float else "icmp ne"
         return f"{comparison} {llvm_type(source)} {value}, {constant(0, source)}"
+    if "f16" in (source.dtype, target.dtype):
+        return _convert_half(emit, value, source, target)
     if source.is_float and target.is_float:
-        if BYTES[source.dtype] == BYTES[target.dtype]:
-            middle = emit.assign(
-                f"fpext {llvm_type(source)} {value} to {llvm_type(Kind('f32', source.lanes))}"
-            )
-            return f"fptrunc {llvm_type(Kind('f32', source.lanes))} {middle} to {llvm_type(target)}"
-        return f"{'fpext' if BYTES[source.dtype] < BYTES[target.dtype] else 'fptrunc'} {types}"
+        return f"{'fpext' if source.dtype == 'f32' else 'fptrunc'} {types}"
     if source.is_float:
         return _to_integer(emit, value, source, target)
     if target.is_float:
@@ -155,15 +152,21 @@ def _convert(emit: Emitter, compute: Compute) -> str:
     return f"{'zext' if source.is_unsigned else 'sext'} {types}"
 
 
+def _convert_half(emit: Emitter, value: str, source: Kind, target: Kind) -> str:
+    """Between f32 and the bits of f16."""
+    lanes = "half" if source.lanes == 1 else f"<{source.lanes} x half>"
+    if source.dtype == "f16":
+        half = emit.assign(f"bitcast {llvm_type(source)} {value} to {lanes}")
+        return f"fpext {lanes} {half} to {llvm_type(target)}"
+    half = emit.assign(f"fptrunc {llvm_type(source)} {value} to {lanes}")
+    return f"bitcast {lanes} {half} to {llvm_type(target)}"
+
+
 def _to_integer(emit: Emitter, value: str, source: Kind, target: Kind) -> str:
     """Truncated towards zero and clamped; NaN becomes the lowest integer.
 
     LLVM's own saturation would go lane by lane.
     """
-    if source.dtype in ("f16", "bf16"):
-        wide = Kind("f32", source.lanes)
-        value = emit.assign(f"fpext {llvm_type(source)} {value} to {llvm_type(wide)}")
-        source = wide
     bits = 8 * BYTES[target.dtype]
     low = 0 if target.is_unsigned else -(2 ** (bits - 1))
     high = low + 2**bits - 1

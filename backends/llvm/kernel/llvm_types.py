@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import struct
 
+import numpy as np
+
 from kerac.backends.llvm.kernel.nodes import Kind
+from kerac.ir.types import numpy_dtype
 
 SCALARS = {
-    "f16": "half",
-    "bf16": "bfloat",
+    # LLVM computes with narrow floats by calls where the target does not know them, so it sees only their bits
+    "f16": "i16",
+    "bf16": "i16",
     "f32": "float",
     "f64": "double",
     "bool": "i1",
@@ -32,7 +36,9 @@ def memory_type(dtype: str) -> str:
 
 def constant(number: float, kind: Kind) -> str:
     """A number in every lane as an LLVM constant."""
-    if kind.is_float:
+    if kind.dtype in ("f16", "bf16"):
+        scalar = str(_narrow_bits(float(number), kind.dtype))
+    elif kind.is_float:
         scalar = _float_text(float(number), kind.dtype)
     elif kind.dtype == "bool":
         scalar = "true" if number else "false"
@@ -51,8 +57,10 @@ def _float_text(number: float, dtype: str) -> str:
             number = struct.unpack("f", struct.pack("f", number))[0]
         except OverflowError:
             number = float("inf") if number > 0 else float("-inf")
-    if dtype == "f16":
-        return f"0xH{struct.unpack('<H', struct.pack('<e', number))[0]:04X}"
-    if dtype == "bf16":
-        return f"0xR{struct.unpack('<I', struct.pack('<f', number))[0] >> 16:04X}"
     return f"0x{struct.unpack('<Q', struct.pack('<d', number))[0]:016X}"
+
+
+def _narrow_bits(number: float, dtype: str) -> int:
+    """The bits of the nearest f16 or bf16."""
+    with np.errstate(over="ignore"):
+        return int(np.asarray(number, numpy_dtype(dtype)).view(np.uint16))
