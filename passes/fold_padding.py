@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from kerac.ir import Value
 from kerac.ir import ops as o
@@ -15,65 +16,26 @@ from kerac.passes.rewrite import Uses
 
 
 def into_convolution(value: Value, uses: Uses) -> Value | None:
-    """Let a convolution do the zero padding of its operand.
-
-    def before(x: f32[N, 8, 8, 3], kernel: f32[3, 3, 3, 4]):
-        y = convolution(pad(x, padding=((0, 0), (1, 2), (0, 1), (0, 0))), kernel, strides=(2, 2))
-        return y
-    def after(x: f32[N, 8, 8, 3], kernel: f32[3, 3, 3, 4]):
-        y = convolution(x, kernel, strides=(2, 2), padding=((1, 2), (0, 1)))
-        return y
-    """
-    match value:
-        case Value(
-            o.Convolution() as op,
-            (Value(o.Pad(outer, 0.0), (Value() as x,)) as padded, Value() as kernel, *rest),
-        ):
-            spatial = padded.ndim - 2
-            if outer[0] != (0, 0) or outer[-1] != (0, 0):
-                return None
-            padding = _explicit(
-                padded,
-                kernel.shape[:-2],
-                op.all_strides(spatial),
-                op.all_dilation(spatial),
-                op.padding,
-            )
-            if padding is None:
-                return None
-            return replace(op, padding=_sum(outer[1:-1], padding))(x, kernel, *rest)
-    return None
-
-
-def before_transpose(value: Value, uses: Uses) -> Value | None:
-    """An image that comes with channels first is padded after its transpose, by the convolution.
+    """Let a convolution do the zero padding of its operand, which may have been transposed since.
 
     def before(x: f32[N, 3, 8, 8], kernel: f32[3, 3, 3, 4]):
-        wide = pad(x, padding=((0, 0), (0, 0), (1, 1), (1, 1)))
+        wide = pad(x, padding=((0, 0), (0, 0), (1, 2), (0, 1)))
         image = transpose(wide, permutation=(0, 2, 3, 1))
-        y = convolution(image, kernel)
+        y = convolution(image, kernel, strides=(2, 2))
         return y
     def after(x: f32[N, 3, 8, 8], kernel: f32[3, 3, 3, 4]):
         image = transpose(x, permutation=(0, 2, 3, 1))
-        wide = pad(image, padding=((0, 0), (1, 1), (1, 1), (0, 0)))
-        y = convolution(wide, kernel)
+        y = convolution(image, kernel, strides=(2, 2), padding=((1, 2), (0, 1)))
         return y
     """
     match value:
-        case Value(
-            (o.Convolution() | o.MaxPool()) as op,
-            (
-                Value(
-                    o.Transpose(permutation),
-                    (Value(o.Pad(padding, number), (Value() as x,)) as wide,),
-                ) as moved,
-                *rest,
-            ),
-        ) if uses[moved] == 1:
-            padded = o.Pad(tuple(padding[axis] for axis in permutation), number)
-            image = o.Transpose(permutation)(x, name=moved.name, origin=moved.origin)
-            image = padded(image, name=wide.name, origin=wide.origin)
-            return op(image, *rest, origin=value.origin)
+        case Value(o.Convolution() as op, (Value() as wide, Value() as kernel, *rest)):
+            spatial = wide.ndim - 2
+            strides, dilation = op.all_strides(spatial), op.all_dilation(spatial)
+            inner = _explicit(wide, kernel.shape[:-2], strides, dilation, op.padding)
+            outer = _padded(wide)
+            if inner and outer and outer.number == 0:
+                return replace(op, padding=_sum(outer.padding, inner))(outer.x, kernel, *rest)
     return None
 
 
@@ -89,18 +51,37 @@ def into_max_pool(value: Value, uses: Uses) -> Value | None:
         return y
     """
     match value:
-        case Value(o.MaxPool() as op, (Value(o.Pad(outer, number), (Value() as x,)) as padded,)):
-            if outer[0] != (0, 0) or outer[-1] != (0, 0) or not number <= lower_bound(x):
+        case Value(o.MaxPool() as op, (Value() as wide,)):
+            inner = _explicit(wide, op.window, op.strides, (1,) * len(op.window), op.padding)
+            outer = _padded(wide)
+            if not inner or not outer or not outer.number <= lower_bound(outer.x):
                 return None
-            inner = _explicit(padded, op.window, op.strides, (1,) * len(op.window), op.padding)
-            padding = None if inner is None else _sum(outer[1:-1], inner)
+            padding = _sum(outer.padding, inner)
             # every window must hold an element that is not padding
-            if padding is None or any(
-                max(pair) >= length for pair, length in zip(padding, op.window, strict=True)
-            ):
-                return None
-            return replace(op, padding=padding)(x)
+            if all(max(pair) < n for pair, n in zip(padding, op.window, strict=True)):
+                return replace(op, padding=padding)(outer.x)
     return None
+
+
+class _Padded(NamedTuple):
+    """`x` with `padding` of `number` along its spatial axes."""
+
+    x: Value
+    padding: Pairs
+    number: float
+
+
+def _padded(value: Value) -> _Padded | None:
+    match value:
+        case Value(o.Pad(padding, number), (Value() as x,)):
+            pass
+        case Value(o.Transpose(order), (Value(o.Pad(before, number), (Value() as image,)),)):
+            padding = tuple(before[axis] for axis in order)
+            x = o.Transpose(order)(image, name=value.name, origin=value.origin)
+        case _:
+            return None
+    batch, *spatial, channels = padding
+    return _Padded(x, tuple(spatial), number) if batch == channels == (0, 0) else None
 
 
 def _explicit(
@@ -128,4 +109,4 @@ def _sum(outer: Pairs, inner: Pairs) -> Pairs:
 class FoldPadding(Pass):
     """Fold padding into the windows that read it."""
 
-    rules = (before_transpose, into_convolution, into_max_pool)
+    rules = (into_convolution, into_max_pool)

@@ -15,6 +15,7 @@ from kerac.passes.affine import (
     source_of,
 )
 from kerac.passes.base import Pass
+from kerac.passes.fuse_bias import fuse_bias
 from kerac.passes.patterns import contraction, open_contraction
 from kerac.passes.rewrite import Uses
 
@@ -67,4 +68,4 @@ def into_contraction_after(value: Value, uses: Uses) -> Value | None:
 class FoldScale(Pass):
     """Fold constant factors and summands into weights."""
 
-    rules = (into_contraction_before, into_contraction_after)
+    rules = (into_contraction_before, into_contraction_after, fuse_bias)

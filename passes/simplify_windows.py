@@ -11,7 +11,13 @@ from kerac.ir.ops.window import explicit_padding
 from kerac.ir.types import is_static
 from kerac.passes.affine import is_padded
 from kerac.passes.base import Pass
-from kerac.passes.patterns import Contraction, array_of, constant_like, contraction
+from kerac.passes.patterns import (
+    Contraction,
+    array_of,
+    constant_like,
+    contraction,
+    open_contraction,
+)
 from kerac.passes.rewrite import Uses
 
 
@@ -118,6 +124,36 @@ def convolution_of_one_pixel(value: Value, uses: Uses) -> Value | None:
     return o.Dense(found.op.activation)(found.x, kernel, found.bias, found.residual)
 
 
+def mean_before_pointwise(value: Value, uses: Uses) -> Value | None:
+    """Take means before a convolution with windows of one element, not after it.
+
+    There are fewer positions to compute then, as between the blocks of a DenseNet.
+
+    def before(x: f32[N, 8, 8, 4], kernel: f32[1, 1, 4, 6]):
+        y = convolution(x, kernel)
+        z = average_pool(y, window=(2, 2), strides=(2, 2))
+        return z
+    def after(x: f32[N, 8, 8, 4], kernel: f32[1, 1, 4, 6]):
+        y = average_pool(x, window=(2, 2), strides=(2, 2))
+        z = convolution(y, kernel)
+        return z
+    """
+    match value:
+        case Value(o.AveragePool() as op, (Value() as product,)) if max(op.strides) > 1:
+            found = open_contraction(product, uses)
+            if found and found.residual is None and _is_pointwise(found):
+                mean = op(found.x, name=product.name, origin=value.origin)
+                return found.op(mean, found.kernel, found.bias, origin=product.origin)
+    return None
+
+
+def _is_pointwise(found: Contraction) -> bool:
+    if not isinstance(found.op, o.Convolution):
+        return True
+    ones = (*found.kernel.shape[:-2], *found.op.strides)
+    return not is_padded(found) and all(length == 1 for length in ones)
+
+
 def _is_dense(found: Contraction) -> bool:
     ones = (*found.x.shape[1:-1], *found.kernel.shape[:-2])
     plain = isinstance(found.op, o.Convolution) and found.op.groups == 1 and not is_padded(found)
@@ -130,5 +166,5 @@ class SimplifyWindows(Pass):
 
     rules = (
         pool_of_whole_image, pool_of_one_element, reduction_of_ones, padding_of_zeros,
-        convolution_of_one_pixel,
+        convolution_of_one_pixel, mean_before_pointwise,
     )  # fmt: skip

@@ -8,6 +8,7 @@ from kerac.ir import Op, Value
 from kerac.ir import ops as o
 from kerac.ir.ops.elementwise import Elementwise
 from kerac.ir.ops.reduction import Reduction
+from kerac.ir.types import Shape
 from kerac.passes.patterns import array_of, constant_like, without_leading_ones
 from kerac.passes.rewrite import Rule, Uses
 
@@ -93,7 +94,7 @@ def reshape_behind_dense(value: Value, uses: Uses) -> Value | None:
 
 
 def reshape_behind_batch_norm(value: Value, uses: Uses) -> Value | None:
-    """A normalization of a last axis that a reshape keeps may come first.
+    """A normalization of an axis that a reshape keeps may come first.
 
     def before(x: f32[N, 8, 4], mean: f32[4], variance: f32[4]):
         y = batch_norm(reshape(x, shape=(N, 2, 4, 4)), mean, variance, axis=3)
@@ -105,9 +106,23 @@ def reshape_behind_batch_norm(value: Value, uses: Uses) -> Value | None:
     """
     match value:
         case Value(o.BatchNorm(axis) as op, (Value(o.Reshape(), (Value() as x,)) as moved, *rest)):
-            if axis == value.ndim - 1 and x.shape[-1:] == value.shape[-1:]:
-                return _swapped(value, moved, replace(op, axis=x.ndim - 1), x, *rest)
+            before = _axis_before(axis, value.shape, x.shape)
+            if before is not None:
+                return _swapped(value, moved, replace(op, axis=before), x, *rest)
     return None
+
+
+def _axis_before(axis: int, shape: Shape, before: Shape) -> int | None:
+    """The axis of `before` that a reshape to `shape` makes `axis` of."""
+    if axis == len(shape) - 1 and before[-1:] == shape[-1:]:
+        return len(before) - 1
+    places, others = ([i for i, n in enumerate(s) if n != 1] for s in (shape, before))
+    if [shape[i] for i in places] != [before[i] for i in others]:
+        return None
+    if axis in places:
+        return others[places.index(axis)]
+    ones = [i for i, n in enumerate(before) if n == 1]
+    return ones[-1] if ones else None
 
 
 def reshape_of_reduction(value: Value, uses: Uses) -> Value | None:
