@@ -230,9 +230,11 @@ class Layer(Configured, keyword_only=True):
         if self.built:
             return
         shapes = {name: map_structure(_value_shape, x) for name, x in arguments.items() if _holds_values(x)}
-        names = list(inspect.signature(self.build).parameters)
+        parameters = inspect.signature(self.build).parameters
+        names = list(parameters)
         if len(names) > 1 or names == [f"{next(iter(shapes), '')}_shape"]:
             given = {name: shapes.get(name.removesuffix("_shape")) for name in names}
+            given = {name: x for name, x in given.items() if x is not None or parameters[name].default is not None}
         else:
             given = {names[0]: next(iter(shapes.values()), None)} if names else {}
         self.build_with(given)
@@ -249,8 +251,8 @@ class Layer(Configured, keyword_only=True):
 
     def build_from_config(self, config: Mapping[str, Any]) -> None:
         """Make the weights for the shapes that a file says the layer was built with."""
-        shapes = config.get("shapes_dict") or {"input_shape": config.get("input_shape")}
         names = list(inspect.signature(self.build).parameters)
+        shapes = config.get("shapes_dict") or {next(iter(names), ""): config.get("input_shape")}
         if not self.built and set(shapes) <= set(names) and None not in shapes.values():
             with name_scope(str(self.name)):
                 self.build_with({name: map_shapes(shape) for name, shape in shapes.items()})

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kerac.ir import Value, ops
+from kerac.ir.errors import ShapeError
 from kerac.structure import leaves, map_structure
-from kerac.tracing import current_trace
+from kerac.tracing import current_trace, need_equal
 
 if TYPE_CHECKING:
     from kerac.layers.base import Layer
@@ -78,3 +79,11 @@ def align(mask: Value, x: Value) -> Value:
 def as_bool(mask: Value) -> Value:
     """A mask that someone gave, as bool: what is not 0 counts."""
     return mask if mask.dtype == "bool" else ops.NotEqual()(mask, ops.constant(0, mask.dtype))
+
+
+def check_mask(mask: Value, x: Value, steps: int = 1, ndim: int = 2) -> None:
+    """A mask must be [N, T], with x's batch and as many steps as its axis `steps` has."""
+    if mask.ndim != ndim:
+        raise ShapeError(f"the mask must be bool[N, T], but is {mask.type}")
+    need_equal(mask.shape[0], x.shape[0], "the batches of mask and input")
+    need_equal(mask.shape[1], x.shape[steps], "the numbers of steps of mask and input")

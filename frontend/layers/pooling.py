@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from kerac.ir import Value, ops
 from kerac.layers.base import Layer, as_float
 from kerac.layers.data_format import GivenDataFormat, from_last, spatial_axes, to_last
-from kerac.layers.masks import as_bool
+from kerac.layers.masks import as_bool, check_mask
 from kerac.layers.spatial import Padding, Sizes, check_ndim, sizes
 
 
@@ -132,6 +132,7 @@ class GlobalAveragePooling1D(GlobalPooling):
             return super().call(inputs)
         x = as_float(inputs)
         (steps,) = self.axes()
+        check_mask(mask, x, steps)
         batch, length = mask.shape
         kept = ops.reshape(as_bool(mask), (batch, length, 1) if steps == 1 else (batch, 1, length))
         sums = ops.reduce_sum(ops.select(kept, x, ops.constant(0.0, "f32")), (steps,), self.keepdims)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from kerac.configured import fields
 from kerac.ir import Value, ops
-from kerac.ir.errors import ShapeError, UnsupportedError
+from kerac.ir.errors import UnsupportedError
 from kerac.layers.base import Layer, as_float
 from kerac.layers.inside import build_inside
-from kerac.layers.masks import as_bool
+from kerac.layers.masks import as_bool, check_mask
 from kerac.layers.recurrent_cells import (
     AnyCell,
     Cell,
@@ -27,7 +27,6 @@ from kerac.layers.recurrent_cells import (
 from kerac.layers.spatial import check_ndim
 from kerac.saving.layout import snake_case
 from kerac.structure import leaves
-from kerac.tracing import need_equal
 
 
 class Recurrent(Layer, registered=False):
@@ -62,9 +61,11 @@ class Recurrent(Layer, registered=False):
                 remedy="Use return_state=True, and give the states back as initial_state.",
             )
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        check_ndim(input_shape, 3)
-        build_inside(self.cell, (input_shape[0], input_shape[2]))
+    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+        if isinstance(sequences_shape[0], list | tuple):  # with those of the states behind it
+            sequences_shape = sequences_shape[0]
+        check_ndim(sequences_shape, 3)
+        build_inside(self.cell, (sequences_shape[0], sequences_shape[2]))
 
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None) -> Any:
         if isinstance(sequences, list | tuple):  # Keras 2 had the states there
@@ -94,10 +95,7 @@ class Recurrent(Layer, registered=False):
             return None
         if mask.ndim == 3 and mask.shape[2] == 1:
             mask = ops.reshape(mask, mask.shape[:2])
-        if mask.ndim != 2:
-            raise ShapeError(f"the mask must be bool[N, T], but is {mask.type}")
-        for axis, name in ((0, "batches"), (1, "numbers of steps")):
-            need_equal(mask.shape[axis], x.shape[axis], f"the {name} of mask and input")
+        check_mask(mask, x)
         return as_bool(mask)
 
     def last_of(self, sequence: Value, states: list[Any], mask: Any) -> Value:

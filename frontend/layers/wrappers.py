@@ -9,9 +9,9 @@ from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, ShapeError
 from kerac.layers.base import Layer, call_signature
 from kerac.layers.inside import InnerLayer, build_inside
+from kerac.layers.masks import check_mask
 from kerac.layers.recurrent import Recurrent
 from kerac.structure import leaves, map_structure
-from kerac.tracing import need_equal
 
 class Wrapper(Layer):
     """Base of layers that hold one other layer."""
@@ -43,10 +43,7 @@ class TimeDistributed(Wrapper):
 
         keywords = {}
         if mask is not None:
-            if mask.ndim < 2:
-                raise ShapeError(f"the mask must be bool[N, T, ...], but is {mask.type}")
-            need_equal(mask.shape[0], batch, "the batches of mask and input")
-            need_equal(mask.shape[1], steps, "the numbers of steps of mask and input")
+            check_mask(mask, inputs, ndim=max(mask.ndim, 2))
             if "mask" in call_signature(type(self.layer)).parameters:
                 keywords["mask"] = merged(mask)
         outputs = self.layer(merged(inputs), **keywords)
@@ -103,9 +100,9 @@ class Bidirectional(Layer):
         finally:
             del self.layer
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        build_inside(self.forward_layer, input_shape)
-        build_inside(self.backward_layer, input_shape)
+    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+        build_inside(self.forward_layer, sequences_shape)
+        build_inside(self.backward_layer, sequences_shape)
 
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None) -> Any:
         if isinstance(sequences, list | tuple):  # Keras 2 had the states there
