@@ -127,6 +127,11 @@ def plain(value: Any) -> Any:
             "class_name": "__numpy__",
             "config": {"value": value.tolist(), "dtype": value.dtype.name},
         }
+    if isinstance(value, slice):
+        parts = {"start": value.start, "stop": value.stop, "step": value.step}
+        return {"class_name": "__slice__", "config": parts}
+    if value is Ellipsis:
+        return {"class_name": "__ellipsis__", "config": {}}
     if isinstance(value, np.generic):
         return value.item()
     return value.serialize() if hasattr(value, "serialize") else value

@@ -95,6 +95,9 @@ class KerasTensor:
     def __neg__(self) -> Any:
         return _operation("Negative", self)
 
+    def __getitem__(self, key: Any) -> Any:
+        return _operation("GetItem", self, key)
+
 
 def _operation(name: str, *operands: Any) -> Any:
     from kerac.layers.operation import OPERATIONS

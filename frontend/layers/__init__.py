@@ -88,6 +88,7 @@ from kerac.layers.pooling import (
 from kerac.layers.preprocessing import Normalization, Rescaling
 from kerac.layers.recurrent import GRU, LSTM, RNN, SimpleRNN
 from kerac.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
+import kerac.layers.tensor_operations as _operations  # noqa: F401 - fills the table
 from kerac.layers.reshaping import Flatten, Identity, Permute, RepeatVector, Reshape
 from kerac.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D
 from kerac.layers.wrappers import Bidirectional, TimeDistributed, Wrapper

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, ShapeError
-from kerac.layers.base import FLOATS, Layer, as_float
+from kerac.layers.base import Layer, as_float
 from kerac.layers.masks import align, any_along, mask_of
 from kerac.layers.reshaping import product
 from kerac.tracing import need_equal
@@ -148,20 +148,7 @@ class Concatenate(Merge):
     axis: int = -1
 
     def call(self, inputs: Any) -> Any:
-        values = self.checked(inputs)
-        ndim = values[0].ndim
-        types = ", ".join(str(value.type) for value in values)
-        if any(value.ndim != ndim for value in values) or not -ndim <= self.axis < ndim:
-            raise ShapeError(f"cannot concatenate {types} along axis {self.axis}")
-        axis = self.axis % ndim
-        for other in values[1:]:
-            for place in range(ndim):
-                if place != axis:
-                    what = f"lengths of axis {place}, which is not concatenated,"
-                    need_equal(values[0].shape[place], other.shape[place], what)
-        if len({value.dtype for value in values}) > 1:
-            values = [as_float(value) for value in values]
-        return ops.concatenate(values, axis)
+        return joined(self.checked(inputs), self.axis)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         if not isinstance(previous_mask, list | tuple) or all(m is None for m in previous_mask):
@@ -210,6 +197,23 @@ class Dot(Merge):
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         return None
+
+
+def joined(values: list[Value], axis: int) -> Value:
+    """Values one after the other along an axis; their other lengths must be equal."""
+    ndim = values[0].ndim
+    if any(value.ndim != ndim for value in values) or not -ndim <= axis < ndim:
+        types = ", ".join(str(value.type) for value in values)
+        raise ShapeError(f"cannot concatenate {types} along axis {axis}")
+    axis %= ndim
+    for other in values[1:]:
+        for place in range(ndim):
+            if place != axis:
+                what = f"lengths of axis {place}, which is not concatenated,"
+                need_equal(values[0].shape[place], other.shape[place], what)
+    if len({value.dtype for value in values}) > 1:
+        values = [as_float(value) for value in values]
+    return ops.concatenate(values, axis)
 
 
 def _batch_dot(x: Value, y: Value, x_axis: int, y_axis: int) -> Value:

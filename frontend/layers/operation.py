@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from kerac.configured import fields
 from kerac.ir import Value, ops
 from kerac.layers.base import FLOATS, REGISTRY, Layer, as_float
 from kerac.layers.merging import broadcastable
@@ -16,16 +17,39 @@ OPERATIONS: dict[str, type[Operation]] = {}
 
 
 class Operation(Layer, registered=False):
-    """Base: a function of values and numbers. Its class in a file is `class_name` in `module`."""
+    """Base: a function of values and numbers, which Keras calls `class_name` in its module."""
 
-    class_name: ClassVar[str] = ""
     module: ClassVar[str] = "keras.src.ops.numpy"
-    supports_masking = False
-    function: ClassVar[Callable[..., Value]]
+    class_name: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Put the operation into the tables, as `ops.Add` for the class `AddOperation`."""
+        super().__init_subclass__(registered=False, **keywords)
+        if not cls.__name__.startswith("_"):
+            cls.class_name = cls.__name__.removesuffix("Operation")
+            OPERATIONS[f"ops.{cls.class_name}"] = REGISTRY[f"ops.{cls.class_name}"] = cls
 
     def _by_name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         kwargs["name"] = kwargs.get("name") or automatic_name(self.class_name)
         return super()._by_name(args, kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        return {name: config[name] for name in config if name not in fields(Layer) or name == "name"}
+
+    def serialize(self) -> dict[str, Any]:
+        return {
+            "module": self.module,
+            "class_name": self.class_name,
+            "config": self.get_config(),
+            "registered_name": self.class_name,
+        }
+
+
+class _Elementwise(Operation):
+    """Base: operands broadcast, and numbers take the dtype of values."""
+
+    function: ClassVar[Callable[..., Value]]
 
     def call(self, *operands: Any) -> Any:
         values = [x for x in operands if isinstance(x, Value)]
@@ -37,17 +61,6 @@ class Operation(Layer, registered=False):
         ]
         return type(self).function(*broadcastable(constants))
 
-    def get_config(self) -> dict[str, Any]:
-        return {"name": self.name}
-
-    def serialize(self) -> dict[str, Any]:
-        return {
-            "module": self.module,
-            "class_name": self.class_name,
-            "config": self.get_config(),
-            "registered_name": self.class_name,
-        }
-
 
 def _is_fraction(x: Any) -> bool:
     return not isinstance(x, Value) and np.asarray(x).dtype.kind == "f"
@@ -55,14 +68,12 @@ def _is_fraction(x: Any) -> bool:
 
 def _define(class_name: str, function: Callable[..., Value], module: str = "numpy") -> None:
     attributes = {
-        "class_name": class_name,
         "function": staticmethod(function),
         "module": f"keras.src.ops.{module}",
         "__doc__": function.__doc__,
         "__module__": __name__,
     }
-    made = type(f"{class_name}Operation", (Operation,), attributes, registered=False)
-    OPERATIONS[f"ops.{class_name}"] = REGISTRY[f"ops.{class_name}"] = made
+    type(f"{class_name}Operation", (_Elementwise,), attributes)
 
 
 def _divide(x: Value, y: Value) -> Value:
@@ -82,6 +93,15 @@ for _name, _function in {
     "Power": ops.Power(),
     "Maximum": ops.maximum,
     "Minimum": ops.minimum,
+    "Equal": ops.Equal(),
+    "NotEqual": ops.NotEqual(),
+    "Less": ops.Less(),
+    "LessEqual": ops.LessEqual(),
+    "Greater": ops.Greater(),
+    "GreaterEqual": ops.GreaterEqual(),
+    "LogicalAnd": ops.LogicalAnd(),
+    "LogicalOr": ops.LogicalOr(),
+    "LogicalNot": ops.LogicalNot(),
     "Negative": _unary(ops.Negative()),
     "Absolute": _unary(ops.Absolute()),
     "Exp": _unary(ops.Exp()),

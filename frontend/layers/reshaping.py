@@ -51,17 +51,22 @@ class Reshape(Layer):
             raise CompileError(f"Reshape {self.name!r}: target_shape {target} leaves two lengths open")
 
     def call(self, inputs: Value) -> Any:
+        return ops.reshape(inputs, (inputs.shape[0], *self.resolve(inputs, self.target_shape)))
+
+    @staticmethod
+    def resolve(inputs: Value, target: tuple[int | None, ...]) -> tuple[DimLike, ...]:
+        """The shape of each sample, the open length filled in."""
         size = product(inputs.shape[1:])
-        given = product(tuple(dim for dim in self.target_shape if dim not in (-1, None)))
+        given = product(tuple(dim for dim in target if dim not in (-1, None)))
         dims: list[DimLike] = []
-        for dim in self.target_shape:
+        for dim in target:
             dims.append(_quotient(size, given, inputs) if dim in (-1, None) else dim)  # type: ignore[arg-type]
         if product(tuple(dims)) != size:
             raise ShapeError(
                 f"each sample of the input has {size} elements, "
-                f"but target_shape {self.target_shape} has {product(tuple(dims))}"
+                f"but target_shape {target} has {product(tuple(dims))}"
             )
-        return ops.reshape(inputs, (inputs.shape[0], *dims))
+        return tuple(dims)
 
 
 class Permute(Layer):

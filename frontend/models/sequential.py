@@ -97,7 +97,9 @@ class Sequential(Model):
             for layer in self._stack:
                 if not isinstance(layer, InputLayer):
                     output = layer(output)
-        self._functional = Functional(inputs, output, name=self.name)
+        # the name that Keras gives to it counts for those given later
+        self._functional = Functional(inputs, output)
+        self._functional.name = self.name
         self.built = True
 
     @property

@@ -1,0 +1,209 @@
+"""Operations of Keras on whole tensors that stand in files: what masks are made of, and what models use beside layers."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from kerac.activations import axis_of
+from kerac.ir import Value, ops
+from kerac.ir.errors import CompileError, ShapeError
+from kerac.ir.types import dtype_name
+from kerac.layers.base import as_float
+from kerac.layers.masks import any_along
+from kerac.layers.merging import joined
+from kerac.layers.operation import Operation
+from kerac.layers.reshaping import Reshape
+
+Axes = int | list[int] | tuple[int, ...] | None
+
+
+def axes_of(axis: Axes, x: Value) -> tuple[int, ...]:
+    """Ascending axes; None means all."""
+    if axis is None:
+        return tuple(range(x.ndim))
+    given = (axis,) if isinstance(axis, int) else axis
+    return tuple(sorted(axis_of(entry, x) for entry in given))
+
+
+class _Reduction(Operation):
+    """Base: one element for many along axes."""
+
+    op: ClassVar[type[ops.Reduction]]
+
+    axis: Axes = None
+    keepdims: bool = False
+
+    def call(self, x: Value) -> Any:
+        return self.op(axes_of(self.axis, x), self.keepdims)(as_float(x))
+
+
+class MeanOperation(_Reduction):
+    """Arithmetic mean along axes."""
+
+    op = ops.ReduceMean
+
+
+class SumOperation(_Reduction):
+    """Sum along axes."""
+
+    op = ops.ReduceSum
+
+
+class _Extreme(_Reduction):
+    """Base: reductions that Keras gives a start, which must be None."""
+
+    initial: None = None
+
+
+class MaxOperation(_Extreme):
+    """Largest element along axes."""
+
+    op = ops.ReduceMax
+
+
+class MinOperation(_Extreme):
+    """Smallest element along axes."""
+
+    op = ops.ReduceMin
+
+
+class AnyOperation(Operation):
+    """Whether any element along axes is true."""
+
+    axis: Axes = None
+    keepdims: bool = False
+
+    def call(self, x: Value) -> Any:
+        kept = x.shape
+        for axis in reversed(axes_of(self.axis, x)):
+            kept = (*kept[:axis], 1, *kept[axis + 1 :])
+            x = any_along(x, axis)
+        return ops.reshape(x, kept) if self.keepdims else x
+
+
+class ExpandDimsOperation(Operation):
+    """New axes of length 1."""
+
+    axis: int | list[int] | tuple[int, ...]
+
+    def call(self, x: Value) -> Any:
+        axes = [self.axis] if isinstance(self.axis, int) else list(self.axis)
+        ndim = x.ndim + len(axes)
+        places = {axis % ndim for axis in axes}
+        lengths = iter(x.shape)
+        return ops.reshape(x, tuple(1 if i in places else next(lengths) for i in range(ndim)))
+
+
+class SqueezeOperation(Operation):
+    """Axes of length 1 taken away."""
+
+    axis: Axes = None
+
+    def call(self, x: Value) -> Any:
+        axes = axes_of(self.axis, x)
+        if self.axis is None:
+            axes = tuple(axis for axis in axes if x.shape[axis] == 1)
+        if any(x.shape[axis] != 1 for axis in axes):
+            raise ShapeError(f"axes {axes} must have length 1, but the input is {x.type}")
+        return ops.reshape(x, tuple(n for axis, n in enumerate(x.shape) if axis not in axes))
+
+
+class ZerosLikeOperation(Operation):
+    """0 everywhere."""
+
+    dtype: Any = None
+    number: ClassVar[int] = 0
+
+    def _by_name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        dtype = kwargs.pop("dtype", None)
+        return super()._by_name(args, kwargs) | {"dtype": dtype}
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"dtype": self.dtype}
+
+    def call(self, x: Value) -> Any:
+        dtype = x.dtype if self.dtype is None else dtype_name(self.dtype)
+        return ops.broadcast_to(ops.constant(self.number, dtype), x.shape)
+
+
+class OnesLikeOperation(ZerosLikeOperation):
+    """1 everywhere."""
+
+    number = 1
+
+
+class CastOperation(ZerosLikeOperation):
+    """The same numbers in another dtype."""
+
+    module = "keras.src.ops.core"
+
+    def call(self, x: Value) -> Any:
+        return ops.cast(x, dtype_name(self.dtype))
+
+
+class ConcatenateOperation(Operation):
+    """One after the other along an axis."""
+
+    axis: int = 0
+
+    def call(self, xs: Any) -> Any:
+        return joined(list(xs), self.axis)
+
+
+class ReshapeOperation(Operation):
+    """The same elements in another shape, the batch included."""
+
+    newshape: tuple[int | None, ...]
+
+    def call(self, x: Value) -> Any:
+        batch, *rest = self.newshape
+        if batch in (-1, None) or batch == x.shape[0]:
+            fixed = Reshape.resolve(x, tuple(rest))
+            return ops.reshape(x, (x.shape[0], *fixed))
+        raise CompileError(f"newshape {self.newshape} mixes samples, but they must stay apart")
+
+
+class TransposeOperation(Operation):
+    """Axes in another order."""
+
+    axes: tuple[int, ...] | None = None
+
+    def call(self, x: Value) -> Any:
+        order = tuple(reversed(range(x.ndim))) if self.axes is None else self.axes
+        return ops.transpose(x, tuple(axis_of(axis, x) for axis in order))
+
+
+class GetItemOperation(Operation):
+    """Parts along axes by numbers and slices, as `x[:, -1]`."""
+
+    module = "keras.src.ops.numpy"
+
+    def call(self, x: Value, key: Any) -> Any:
+        entries = list(key) if isinstance(key, list | tuple) else [key]
+        if Ellipsis in entries:
+            place = entries.index(Ellipsis)
+            entries[place : place + 1] = [slice(None)] * (x.ndim - len(entries) + 1)
+        entries += [slice(None)] * (x.ndim - len(entries))
+        start, stop, step, kept = [], [], [], []
+        for length, entry in zip(x.shape, entries, strict=True):
+            if isinstance(entry, int):
+                first = entry + length if entry < 0 else entry
+                start, stop, step = [*start, first], [*stop, first + 1], [*step, 1]
+                continue
+            if not isinstance(entry, slice) or (entry.step or 1) < 1:
+                raise CompileError(f"a part of a tensor is taken by {entry!r}, but numbers and slices can")
+            first, last = _bound(entry.start, length, 0), _bound(entry.stop, length, length)
+            stride = entry.step or 1
+            start, stop, step = [*start, first], [*stop, last], [*step, stride]
+            kept.append((last - first + stride - 1) // stride)
+        steps = () if set(step) == {1} else tuple(step)
+        part = ops.Slice(tuple(start), tuple(stop), steps)(x)
+        return ops.reshape(part, tuple(kept))
+
+
+def _bound(bound: Any, length: Any, default: Any) -> Any:
+    if bound is None:
+        return default
+    if isinstance(length, int):
+        return min(max(bound + length if bound < 0 else bound, 0), length)
+    return bound + length if bound < 0 else bound
