@@ -14,6 +14,7 @@ from kerac.command_line.source import (
     load_graph,
     model_argument,
     read_dims,
+    weights_option,
 )
 from kerac.compile import LIBRARY_KINDS
 
@@ -33,6 +34,7 @@ EXAMPLES = (
 
 @click.command("compile", epilog=examples(EXAMPLES))
 @model_argument
+@weights_option
 @click.option(
     "-o",
     "--output",
@@ -46,7 +48,12 @@ EXAMPLES = (
 @dims_option
 @click.option("--target", default="host", show_default=True, help="The processor to compile for.")
 def compile_command(
-    model: Path, output: Path, batch: int | None, dims: tuple[str, ...], target: str
+    model: Path,
+    weights: Path | None,
+    output: Path,
+    batch: int | None,
+    dims: tuple[str, ...],
+    target: str,
 ) -> None:
     """Compile MODEL to a native library and its C header.
 
@@ -56,7 +63,7 @@ def compile_command(
     from kerac.compile import compile_library
 
     start = time.perf_counter()
-    graph = load_graph(model)
+    graph = load_graph(model, weights)
     with progress(f"compiling {model}"):
         files = compile_library(graph, output, batch, target, read_dims(graph, dims))
     seconds = time.perf_counter() - start

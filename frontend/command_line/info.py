@@ -55,7 +55,7 @@ def _library_info(path: Path) -> dict[str, Any]:
 def _model_info(path: Path) -> dict[str, Any]:
     from kerac.inspector.report import count_values, weight_counts
 
-    graph = load_graph(path)
+    graph = load_graph(path, numbers_matter=False)
     weights, size = weight_counts(graph)
     return {
         "file": str(path),

@@ -15,8 +15,9 @@ from kerac.command_line.source import (
     load_graph,
     model_argument,
     read_dims,
+    weights_option,
 )
-from kerac.ir import CompileError
+from kerac.ir import CompileError, Graph
 
 if TYPE_CHECKING:
     from kerac.inspector.report import Report, Stage
@@ -37,6 +38,7 @@ EXAMPLES = (
     "inspect", short_help="Show the graph and what each pass changed.", epilog=examples(EXAMPLES)
 )
 @model_argument
+@weights_option
 @click.option("--pass", "name", metavar="NAME", help="Show what one pass changed.")
 @click.option("--print-changed", is_flag=True, help="Show what each pass changed.")
 @click.option("--json", "as_json", is_flag=True, help="Write the passes and the graph as JSON.")
@@ -53,6 +55,7 @@ EXAMPLES = (
 @dims_option
 def inspect_command(
     model: Path,
+    weights: Path | None,
     name: str | None,
     print_changed: bool,
     as_json: bool,
@@ -75,7 +78,7 @@ def inspect_command(
         ("--dot", dot),
         ("--html", html is not None),
     )
-    trace = _run_passes(model, batch, dims, check)
+    trace = _run_passes(load_graph(model, weights, numbers_matter=False), batch, dims, check)
     if kernels:
         _show_kernels(trace)
         return
@@ -97,11 +100,10 @@ def inspect_command(
         _show_all(report)
 
 
-def _run_passes(model: Path, batch: int | None, dims: tuple[str, ...], check: bool) -> Trace:
+def _run_passes(graph: Graph, batch: int | None, dims: tuple[str, ...], check: bool) -> Trace:
     from kerac.compile import fix_dims
     from kerac.passes.pipeline import run_pipeline
 
-    graph = load_graph(model)
     graph = fix_dims(graph, batch, read_dims(graph, dims))
     with progress("running the passes"):
         return run_pipeline(graph, check=check)

@@ -8,7 +8,7 @@ import click
 
 from kerac.command_line.arrays import inputs_option, read_inputs, write_outputs
 from kerac.command_line.console import examples, progress, say
-from kerac.command_line.source import load_executable, model_argument
+from kerac.command_line.source import load_executable, model_argument, weights_option
 
 EXAMPLES = (
     "kerac run model.keras --input images.npy",
@@ -19,6 +19,7 @@ EXAMPLES = (
 
 @click.command("run", short_help="Run a model or a library on arrays.", epilog=examples(EXAMPLES))
 @model_argument
+@weights_option
 @inputs_option
 @click.option(
     "-o",
@@ -28,9 +29,11 @@ EXAMPLES = (
     metavar="[NAME=]FILE",
     help="Where to write: .npy, .npz for several outputs, or - for stdout.",
 )
-def run_command(model: Path, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> None:
+def run_command(
+    model: Path, weights: Path | None, inputs: tuple[str, ...], outputs: tuple[str, ...]
+) -> None:
     """Run MODEL, a model file or a compiled library, on arrays."""
-    executable = load_executable(model)
+    executable = load_executable(model, weights)
     arrays = read_inputs(executable.inputs, inputs)
     with progress("running"):
         results = executable(arrays)

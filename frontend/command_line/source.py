@@ -24,6 +24,12 @@ dims_option = click.option(
     metavar="NAME=LENGTH",
     help="Fix a symbolic dimension, such as --dim T=80. Can be given several times.",
 )
+weights_option = click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Read the weights from another file: .weights.h5, .h5 or .keras.",
+)
 batch_option = click.option(
     "--batch", type=click.IntRange(min=1), help="Fix the batch size, for more speed at that size."
 )
@@ -38,32 +44,41 @@ def is_library(path: Path) -> bool:
         return False  # whoever reads it says what is wrong
 
 
-def load_graph(path: Path) -> Graph:
+def load_graph(path: Path, weights: Path | None = None, numbers_matter: bool = True) -> Graph:
     """The graph of a model file, or of IR text in a file that ends in .kir."""
     if path.suffix == IR_SUFFIX:
         return _read_text(path)
     with progress(f"reading {path}"):
         from kerac.models import load_model
+        from kerac.saving.file_kind import FileKind, file_kind
 
-        graph = load_model(path).trace()
+        model = load_model(path)
+        if weights is not None:
+            model.load_weights(weights)
+        elif numbers_matter and file_kind(path) is FileKind.JSON and model.weights:
+            raise FormatError(
+                f"{path}: describes a model without its weights, but they are needed",
+                remedy="Name the file that holds them: --weights model.weights.h5",
+            )
+        graph = model.trace()
     if not isinstance(graph, Graph):
         raise FormatError(f"{path}: holds no model with one graph")
     return graph
 
 
-def load_executable(path: Path, batch: int | None = None, dims: tuple[str, ...] = ()) -> Executable:
+def load_executable(path: Path, weights: Path | None = None) -> Executable:
     """A library, loaded, or a model, compiled."""
     if is_library(path):
         from kerac.runtime import load
 
-        if batch or dims:
-            raise click.UsageError("--batch and --dim are for models; a library has its own")
+        if weights:
+            raise click.UsageError("--weights is for models; a library has its own")
         return load(path)
     from kerac.compile import compile
 
-    graph = load_graph(path)
+    graph = load_graph(path, weights)
     with progress(f"compiling {path}"):
-        return compile(graph, batch=batch, dims=read_dims(graph, dims))
+        return compile(graph)
 
 
 def read_dims(graph: Graph, texts: tuple[str, ...]) -> dict[str, int]:

@@ -20,7 +20,13 @@ from kerac.command_line.comparison import (
 from kerac.command_line.console import examples, progress, say, write
 from kerac.command_line.contestants import CONTESTANTS, Inputs, NotAvailableError, run_reference
 from kerac.command_line.samples import sample_inputs
-from kerac.command_line.source import dims_option, load_graph, model_argument, read_dims
+from kerac.command_line.source import (
+    dims_option,
+    load_graph,
+    model_argument,
+    read_dims,
+    weights_option,
+)
 from kerac.ir import Graph
 
 EXAMPLES = (
@@ -37,6 +43,7 @@ Array = np.ndarray[Any, Any]
     "verify", short_help="Compare all ways to compute a model.", epilog=examples(EXAMPLES)
 )
 @model_argument
+@weights_option
 @inputs_option
 @click.option("--batch", type=click.IntRange(min=1), default=3, show_default=True, help="Rows.")
 @dims_option
@@ -53,6 +60,7 @@ Array = np.ndarray[Any, Any]
 def verify_command(
     ctx: click.Context,
     model: Path,
+    weights: Path | None,
     inputs: tuple[str, ...],
     batch: int,
     dims: tuple[str, ...],
@@ -65,7 +73,7 @@ def verify_command(
     The reference is the graph as traced from the model, op by op in NumPy. Exits with 1 where an
     output differs by more than the tolerance.
     """
-    graph = load_graph(model)
+    graph = load_graph(model, weights)
     lengths = dict.fromkeys(_batch_symbols(graph), batch) | read_dims(graph, dims)
     arrays = _arrays(graph, inputs, seed, lengths)
     if layers:
