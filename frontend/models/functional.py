@@ -137,7 +137,7 @@ class Functional(Model):
         local = _Local([value.tensor_type for value in (*values, *masks.values())])
         types = dict(zip(self.input_names, local.types, strict=False))
         mask_types = dict(zip(masks, local.types[len(values) :], strict=True))
-        key = (self, tuple(local.types), tuple(masks), trace.path)
+        key = (self, tuple(local.types), tuple(masks))
         if key not in trace.calls:
             try:
                 trace.calls[key] = trace_function(

@@ -10,6 +10,7 @@ from kerac.structure import leaves
 if TYPE_CHECKING:
     from kerac.layers.base import Layer
     from kerac.models.model import Model
+    from kerac.tensor import Node
 
 
 def summary_text(
@@ -26,10 +27,10 @@ def summary_text(
     headers += ["Trainable"] if show_trainable else []
     for header in headers:
         table.add_column(header, justify="right" if header == "Param #" else "left", overflow="fold")
-    for depth, layer in _rows(model, expand_nested, 0):
+    for depth, layer, calls in _rows(model, expand_nested, 0):
         row = ["   " * depth + f"{layer.name} ({type(layer).__name__})", _shape(layer)]
         row.append(f"{layer.count_params():,}" if layer.built else "0 (unbuilt)")
-        row += [_sources(layer)] if branches else []
+        row += [_sources(calls)] if branches else []
         row += [("Y" if layer.trainable else "N") if layer.weights else "-"] if show_trainable else []
         table.add_row(*row)
     file = io.StringIO()
@@ -47,23 +48,30 @@ def _box() -> Any:
     return box.HEAVY_HEAD
 
 
-def _rows(model: Model, expand_nested: bool, depth: int) -> list[tuple[int, Layer]]:
+def _rows(model: Model, expand_nested: bool, depth: int) -> list[tuple[int, Layer, list[Node]]]:
+    """The layers, how deep they lie, and their calls in their model."""
     from kerac.models.model import Model
 
-    rows: list[tuple[int, Layer]] = []
+    calls = _calls(model)
+    rows: list[tuple[int, Layer, list[Node]]] = []
     for layer in model.layers:
-        rows.append((depth, layer))
+        rows.append((depth, layer, [node for node in layer.nodes if node in calls]))
         if expand_nested and isinstance(layer, Model):
             rows += _rows(layer, expand_nested, depth + 1)
     return rows
 
 
-def _has_branches(model: Model) -> bool:
+def _calls(model: Model) -> set[Node]:
     from kerac.models.functional import Functional
+    from kerac.models.sequential import Sequential
 
-    if not isinstance(model, Functional):
-        return False
-    return any(len(layer.nodes) != 1 or len(leaves(layer.nodes[0].inputs)) > 1 for layer in model.layers)
+    known = isinstance(model, Functional) or (isinstance(model, Sequential) and model.built)
+    return set(model.functional()._topology.nodes) if known else set()
+
+
+def _has_branches(model: Model) -> bool:
+    rows = _rows(model, False, 0)
+    return any(len(calls) > 1 or any(len(node.inputs) > 1 for node in calls) for _, _, calls in rows)
 
 
 def _shape(layer: Layer) -> str:
@@ -73,9 +81,13 @@ def _shape(layer: Layer) -> str:
     return ", ".join(shapes)
 
 
-def _sources(layer: Layer) -> str:
-    names = [f"{x.node.layer.name}[{x.node.layer.nodes.index(x.node)}][{x.position}]"
-             for node in layer.nodes for x in node.inputs]  # fmt: skip
+def _sources(calls: list[Node]) -> str:
+    """Layer, call and result that each argument comes from."""
+    names = [
+        f"{x.node.layer.name}[{x.node.layer.nodes.index(x.node)}][{x.position}]"
+        for node in calls
+        for x in node.inputs
+    ]
     return ", ".join(names) or "-"
 
 
