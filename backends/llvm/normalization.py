@@ -15,13 +15,12 @@ from kerac.backends.llvm.pointwise import (
     epilogue_shapes,
     for_each_vector,
     load_at,
-    offset,
 )
 from kerac.backends.llvm.reduction import computing_dtype
 from kerac.ir.graph import Value
 from kerac.ir.ops.constant import Constant, Parameter
 from kerac.ir.ops.normalization import BatchNorm, LayerNorm
-from kerac.ir.types import TensorType, numpy_dtype
+from kerac.ir.types import Shape, TensorType, numpy_dtype
 
 
 @lowers(LayerNorm)
@@ -83,16 +82,12 @@ def lower_batch_norm(lowering: Lowering, group: Group) -> None:
     channels = tuple(dim if axis == op.axis else 1 for axis, dim in enumerate(x.shape))
 
     def element(position: Position, lanes: int, mask: Mask) -> None:
-        def statistic(given: Value) -> Register:
-            return k.convert(load_at(k, given, position, x.shape, lanes, mask, channels), dtype)
+        def read(source: Value | Buffer, shape: Shape | None = None) -> Register:
+            return k.convert(load_at(k, source, position, x.shape, lanes, mask, shape), dtype)
 
-        place = offset(k, position, channels, x.shape)
-        along = any(part.first <= op.axis < part.last for part in position.parts[-1:])
-        factor = k.load(k.read(scale), place, *((lanes, mask) if along else ()))
-        element = load_at(k, x, position, x.shape, lanes, mask)
-        result = (k.convert(element, dtype) - statistic(mean)) * factor
+        result = (read(x) - read(mean, channels)) * read(scale, channels)
         if beta is not None:
-            result = result + statistic(beta)
+            result = result + read(beta, channels)
         k.finish(k.convert(result, anchor.dtype), position, mask)
 
     for_each_element(k, x.shape, [channels, *epilogue_shapes(group)], element)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import Index, Kind, LoopKind, Mask, Register
 from kerac.backends.llvm.kernel.narrow import NARROW
+from kerac.backends.llvm.plan import Buffer
 from kerac.ir.dims import DimLike
 from kerac.ir.errors import InternalError
 from kerac.ir.graph import Value
@@ -77,31 +78,32 @@ def offset(k: GroupKernel, position: Position, shape: Shape, whole: Shape) -> In
 
 def load_at(
     k: GroupKernel,
-    value: Value,
+    source: Value | Buffer,
     position: Position,
     whole: Shape,
     lanes: int,
     mask: Mask,
     shape: Shape | None = None,
 ) -> Register:
-    """The element of `value` at `position`, or a vector of `lanes` along the last part.
+    """The element of `source` at `position`, or a vector of `lanes` along the last part.
 
-    The value is read as an array of `shape`, where that is given.
+    The source is read as an array of `shape`, where that is given.
     """
-    number = scalar_number(value)
+    type_ = source.type if isinstance(source, Buffer) else source.tensor_type
+    number = None if isinstance(source, Buffer) else scalar_number(source)
     if number is not None:
-        return k.number(number, Kind(value.dtype))
-    shape = value.shape if shape is None else shape
+        return k.number(number, Kind(type_.dtype))
+    shape = type_.shape if shape is None else shape
     own = spread(shape, len(whole))
     along = [axis for part in position.parts[-1:] for axis in range(part.first, part.last)]
     place = offset(k, position, shape, whole)
     if lanes == 1 or all(own[axis] == 1 for axis in along):
-        return k.load(k.read(value), place)
+        return k.load(k.read(source), place)
     if any(own[axis] != whole[axis] for axis in along):
         raise InternalError(
-            f"{value.name} {value.type} is not contiguous along the vectors of {whole}"
+            f"{source.name} {type_} is not contiguous along the vectors of {whole}"
         )
-    return k.load(k.read(value), place, lanes, mask)
+    return k.load(k.read(source), place, lanes, mask)
 
 
 def scalar_number(value: Value) -> float | int | bool | None:

@@ -44,6 +44,7 @@ def check(
     weights: Mapping[str, np.ndarray] | None = None,
     seed: int = 0,
     target: str = "host",
+    tolerance: float = 1e-5,
 ) -> Executable:
     """Compare the JIT with the reference on random inputs."""
     graph = parse(text, arrays=weights) if isinstance(text, str) else text
@@ -53,5 +54,5 @@ def check(
     for actual, expected in zip(
         got if isinstance(got, tuple) else (got,), evaluate_graph(graph, arrays), strict=True
     ):
-        assert_close(actual, expected)
+        assert_close(actual, expected, tolerance)
     return executable

@@ -64,6 +64,7 @@ REDUCTIONS = {
     "reduce_minimum": ("fminimum", "smin", "umin"),
     "reduce_maximum": ("fmaximum", "smax", "umax"),
     "reduce_or": (None, "or", "or"),
+    "reduce_and": (None, "and", "and"),
 }
 
 
