@@ -137,6 +137,9 @@ class KernelBuilder:
     def compute(self, operation: str, *operands: Operand, result: Kind | None = None) -> Register:
         """Append an operation; scalar operands are spread over the lanes of the widest one."""
         kind = self._common(operands)
+        if kind.dtype in NARROW and operation not in ("convert", "bitcast"):
+            # in f32, and rounded
+            return self._computed_wide(operation, operands, result or kind)
         spread = tuple(self._spread(operand, kind.lanes) for operand in operands)
         register = Register(self._fresh("t"), result or kind, self)
         self._block.append(Compute(register, operation, spread, kind))

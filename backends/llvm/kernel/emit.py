@@ -86,8 +86,10 @@ class Emitter:
     def _address(self, access: Load | Store) -> str:
         element = memory_type(access.pointer.dtype)
         place = self.operand(access.index, INDEX)
+        # an address at which no lane is read or written may lie outside the array
+        inside = " inbounds" if access.mask is None else ""
         return self.assign(
-            f"getelementptr inbounds {element}, ptr %{access.pointer.name}, i64 {place}"
+            f"getelementptr{inside} {element}, ptr %{access.pointer.name}, i64 {place}"
         )
 
     def _load(self, load: Load) -> None:
