@@ -7,8 +7,8 @@ from typing import Any
 
 from kerac.configured import Configured, suggestion
 from kerac.ir.errors import CompileError, UnsupportedError
+from kerac.names import snake_case
 from kerac.saving.config import SerializedObject
-from kerac.saving.layout import snake_case
 
 
 def find(value: Any, table: Mapping[str, type[Configured]], base: type[Any], kind: str) -> Any:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from kerac.saving.layout import snake_case
-
 _counts: dict[str, int] = {}
 _scope: ContextVar[tuple[str, ...]] = ContextVar("name scope", default=())
+
+
+def snake_case(name: str) -> str:
+    """Return a class name as it is in paths: `Conv2D` -> `conv2d`, `LSTMCell` -> `lstm_cell`."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def automatic_name(class_name: str) -> str:

@@ -25,7 +25,7 @@ from kerac.layers.recurrent_cells import (
     SimpleRNNCell,
 )
 from kerac.layers.spatial import check_ndim
-from kerac.saving.layout import snake_case
+from kerac.names import snake_case
 from kerac.structure import leaves
 
 
@@ -72,14 +72,16 @@ class Recurrent(Layer, registered=False):
             sequences, *given = sequences
             initial_state = given or initial_state
         x = as_float(sequences)
+        mask = self.mask_for(x, mask)
+        zero = self.zero_output_for_mask and mask is not None
         sequence, states = self.cell.over_time(
             x,
             self.states_of(initial_state),
-            self.mask_for(x, mask),
+            mask,
             reverse=self.go_backwards,
-            zero_output_for_mask=self.zero_output_for_mask,
+            zero_output_for_mask=zero,
         )
-        output = sequence if self.return_sequences else self.last_of(sequence, states, mask)
+        output = sequence if self.return_sequences else self.last_of(sequence, states, zero)
         return (output, *states) if self.return_state else output
 
     def states_of(self, given: Any) -> list[Any]:
@@ -98,9 +100,9 @@ class Recurrent(Layer, registered=False):
         check_mask(mask, x)
         return as_bool(mask)
 
-    def last_of(self, sequence: Value, states: list[Any], mask: Any) -> Value:
-        """What the last step gave."""
-        if not self.zero_output_for_mask or leaves(mask)[0] is None:
+    def last_of(self, sequence: Value, states: list[Any], zero: bool) -> Value:
+        """What the last step gave, which is not its state if masked steps give zeros."""
+        if not zero:
             uppermost = states[0] if isinstance(self.cell, Cell) else leaves(states[-1])[0]
             return uppermost  # type: ignore[no-any-return]
         batch, steps, units = sequence.shape

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kerac.convert import plain
 from kerac.ir.errors import CompileError, FormatError
@@ -14,16 +14,18 @@ from kerac.layers.base import Layer
 from kerac.layers.deserialize import (
     custom_objects as custom,
 )
-from kerac.layers.deserialize import deserialize_layer, known_layers, refuse_dtypes
+from kerac.layers.deserialize import deserialize_layer, kinds_known, refuse_dtypes
+from kerac.layers.sharing import sharing
 from kerac.models.model import Model
 from kerac.saving.config import SerializedObject, decode_config
 from kerac.saving.json_text import parse_json
 from kerac.saving.layer_classes import refuse_unknown_layers
 from kerac.saving.limits import DEFAULT_LIMITS
-from kerac.saving.model_file import Weights, read_model_file, read_weights_file
-from kerac.saving.source import FileSource
-from kerac.saving.write import write_archive, write_weights
 from kerac.variable import Array, Variable
+
+if TYPE_CHECKING:
+    from kerac.saving.model_file import Weights
+    from kerac.saving.source import FileSource
 
 # The version of Keras whose format is written.
 KERAS_VERSION = "3.8.0"
@@ -63,6 +65,8 @@ def load_model(
     `custom_objects` gives layers in code in place of classes that kerac does not know.
     """
     del compile, safe_mode  # nothing in a file is ever run
+    from kerac.saving.model_file import read_model_file
+
     file = read_model_file(path)
     with custom(custom_objects):
         model = build_model(file.config, file.label)
@@ -88,10 +92,11 @@ def model_from_config(config: Mapping[str, Any], custom_objects: Mapping[str, An
 
 def build_model(described: SerializedObject, label: str) -> Model:
     """The model that a file describes; everything it uses that is not known is refused at once."""
-    refuse_unknown_layers(described, known_layers(), label)
+    refuse_unknown_layers(described, kinds_known(described), label)
     refuse_dtypes(described, label)
     try:
-        model = deserialize_layer(described)
+        with sharing():
+            model = deserialize_layer(described)
     except CompileError as error:
         raise error.with_details(thing=label) from None
     if not isinstance(model, Model):
@@ -110,6 +115,8 @@ def load_weights(model: Model, path: FileSource, skip_mismatch: bool = False) ->
             f"{model.name}: is not built, so it has no weights to load",
             remedy="Give the model an Input, or call it on data first.",
         )
+    from kerac.saving.model_file import read_weights_file
+
     assign_weights(model, read_weights_file(path))
 
 
@@ -123,17 +130,22 @@ def assign_weights(model: Model, weights: Weights) -> None:
 
 def save_model(model: Model, path: str | os.PathLike[str], overwrite: bool = True) -> None:
     """Write a `.keras` archive."""
+    from kerac.saving.write import write_archive
+
     _check_path(model, path, ".keras", overwrite)
     metadata = {
         "keras_version": KERAS_VERSION,
         "date_saved": datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
     }
-    config: dict[str, Any] = plain(model.serialize())
+    with sharing():
+        config: dict[str, Any] = plain(model.serialize())
     write_archive(path, config, metadata, saved(model), _value)
 
 
 def save_weights(model: Model, path: str | os.PathLike[str], overwrite: bool = True) -> None:
     """Write a `.weights.h5` file."""
+    from kerac.saving.write import write_weights
+
     _check_path(model, path, ".weights.h5", overwrite)
     write_weights(path, saved(model), _value)
 

@@ -8,11 +8,11 @@ group. What was met before is not stored again.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from kerac.names import snake_case
 from kerac.saving.hdf5 import Dataset, Group
 from kerac.saving.weights import Problems, SavedVariable, check_variable
 
@@ -55,13 +55,6 @@ class SavedGroup:
     def variables(self) -> Sequence[SavedVariable]:
         """The variables in the order of the datasets `0`, `1` ..."""
         return self.node.variables
-
-
-def snake_case(name: str) -> str:
-    """Return a class name as it is in paths: `Conv2D` -> `conv2d`, `LSTMCell` -> `lstm_cell`."""
-    name = re.sub(r"\W+", "", name)
-    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def keras_layout(root: SavedNode) -> list[SavedGroup]:
