@@ -30,6 +30,7 @@ from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, UnsupportedError
 from kerac.layers.calling import call_on_arrays, call_on_symbols, has_arrays, has_symbols
 from kerac.layers.masks import fill_masks, set_masks
+from kerac.layers.sharing import number_shared
 from kerac.names import automatic_name, name_scope, scoped
 from kerac.regularizers import Regularizer
 from kerac.structure import leaves, map_structure
@@ -207,6 +208,11 @@ class Layer(Configured, keyword_only=True):
             return call_on_symbols(self, args, kwargs)
         if has_arrays(tensors) and not any(isinstance(x, Value) for x in tensors):
             return call_on_arrays(self, args, kwargs)
+        if not any(isinstance(x, Value) for x in tensors):
+            raise CompileError(
+                f"{type(self).__name__} {self.name!r}: is called without a tensor",
+                remedy="Call it on arrays, or on what kerac.Input(shape) returned.",
+            )
         trace = current_trace()
         with inside(trace, str(self.name)) as path, name_scope(str(self.name)):
             try:
@@ -295,7 +301,9 @@ class Layer(Configured, keyword_only=True):
         """The layer as Keras writes it inside a model."""
         serialized = super().serialize()
         build_config = self.get_build_config()
-        return serialized | ({"build_config": plain(build_config)} if build_config else {})
+        if build_config:
+            serialized["build_config"] = plain(build_config)
+        return number_shared(self, serialized)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

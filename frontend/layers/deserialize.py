@@ -8,8 +8,9 @@ from contextvars import ContextVar
 from typing import Any
 
 from kerac.configured import suggestion
-from kerac.ir.errors import CompileError, UnsupportedError
+from kerac.ir.errors import CompileError, FormatError, UnsupportedError
 from kerac.layers.base import INPUT_DTYPES, REGISTRY, Layer
+from kerac.layers.sharing import find_shared, remember_shared
 from kerac.saving.config import SerializedObject, decode_members
 
 COMPUTED = {"float32", *INPUT_DTYPES}
@@ -46,11 +47,23 @@ def deserialize_layer(value: Any) -> Any:
         value = members["layer"]
     if not isinstance(value, SerializedObject):
         raise CompileError(f"{value!r:.60} does not describe a layer")
+    known = find_shared(value.shared_object_id)
+    if known is not None:
+        return known
     layer = layer_class(value).from_config(value.config)
     # other layers are built when they are called, within the path of their model
     if value.build_config and value.class_name == "Sequential":
         layer.build_from_config(value.build_config)
+    remember_shared(value.shared_object_id, layer)
     return layer
+
+
+def listed_layers(config: Mapping[str, Any]) -> list[SerializedObject]:
+    """The layers in the config of a model."""
+    layers = config.get("layers")
+    if not isinstance(layers, list) or not all(isinstance(x, SerializedObject) for x in layers):
+        raise FormatError(f"the layers of a model are {layers!r:.40}, but a list of layers is expected")
+    return layers
 
 
 def layer_class(described: SerializedObject) -> Any:
@@ -60,6 +73,8 @@ def layer_class(described: SerializedObject) -> Any:
         if name in _custom.get():
             return known[name]
     found = REGISTRY.get(described.kind)
+    if described.module is None and is_operation(described):
+        found = REGISTRY[f"ops.{described.class_name}"]
     if found is None:
         place = described.path or described.name or "the model"
         if described.class_name == "Lambda":
@@ -70,6 +85,25 @@ def layer_class(described: SerializedObject) -> Any:
         raise UnsupportedError(
             f"{place}: there is no layer {described.kind!r}", remedy=suggestion(described.kind, known)
         )
+    return found
+
+
+def is_operation(described: SerializedObject) -> bool:
+    """Whether an object without a module, as HDF5 files have them, is an operation: a name with no flags."""
+    if f"ops.{described.class_name}" not in REGISTRY:
+        return False
+    return described.class_name not in REGISTRY or "trainable" not in described.config
+
+
+def kinds_known(root: SerializedObject) -> set[str]:
+    """What a file may name: known layers, and classes given in code under any of their names."""
+    given = _custom.get()
+    found = set(known_layers())
+    for item in root.walk():
+        if isinstance(item, SerializedObject) and (
+            item.class_name in given or (item.module is None and is_operation(item))
+        ):
+            found.add(item.kind)
     return found
 
 

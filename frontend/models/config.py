@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from kerac.convert import plain
 from kerac.ir.errors import FormatError
 from kerac.layers.base import Layer
-from kerac.layers.deserialize import decoded, deserialize_layer
-from kerac.saving.config import InboundNode, SerializedObject, TensorReference
+from kerac.layers.deserialize import decoded, deserialize_layer, listed_layers
+from kerac.saving.config import InboundNode, TensorReference
 from kerac.structure import leaves, map_structure
 from kerac.tensor import KerasTensor, Node, reference
 
@@ -42,7 +42,9 @@ def functional_config(model: Functional) -> dict[str, Any]:
             }
             for node in calls
         ]
-        layers.append(layer.serialize() | {"name": layer.name, "inbound_nodes": nodes})
+        serialized = layer.serialize()
+        serialized.update(name=layer.name, inbound_nodes=nodes)
+        layers.append(serialized)
     return {
         "name": model.name,
         "trainable": model.trainable,
@@ -93,15 +95,19 @@ class _Rebuilt:
 
     def is_known(self, given: TensorReference) -> bool:
         """Whether the call that the reference names was made."""
-        if given.layer not in self.layers:
-            raise FormatError(
-                f"a call refers to the layer {given.layer!r}, but the model has none of that name"
-            )
+        self._check(given)
         index = given.node - self.offsets[given.layer][0]
         return 0 <= index < len(self.results[given.layer])
 
+    def _check(self, given: TensorReference) -> None:
+        if given.layer not in self.layers:
+            raise FormatError(
+                f"the result of the layer {given.layer!r} is used, but the model has none of that name"
+            )
+
     def tensor(self, given: TensorReference, in_call: bool = True) -> Any:
         """What a reference stands for."""
+        self._check(given)
         index = given.node - self.offsets[given.layer][0 if in_call else 1]
         results = self.results[given.layer]
         flat = leaves(results[index]) if 0 <= index < len(results) else []
@@ -116,7 +122,7 @@ class _Rebuilt:
 def functional_from_config(cls: type[Functional], config: Mapping[str, Any]) -> Any:
     """Make a functional model from its config, by making all calls anew."""
     config = decoded(config)
-    described = [item for item in config.get("layers", ()) if isinstance(item, SerializedObject)]
+    described = listed_layers(config)
     calls = [_Call(str(item.name), node) for item in described for node in item.inbound_nodes]
     outputs = config.get("output_layers")
     rebuilt = _Rebuilt({str(item.name): deserialize_layer(item) for item in described})

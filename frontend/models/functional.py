@@ -13,6 +13,7 @@ from kerac.ir.types import TensorType, dtype_name
 from kerac.layers.base import REGISTRY, Layer
 from kerac.layers.input import InputLayer
 from kerac.layers.operation import Operation
+from kerac.layers.sharing import number_shared
 from kerac.models.model import Model
 from kerac.models.topology import find_topology, with_own_inputs
 from kerac.structure import leaves, map_structure
@@ -209,13 +210,14 @@ class Functional(Model):
         return functional_from_config(cls, config)
 
     def serialize(self) -> dict[str, Any]:
-        return {
+        serialized = {
             "module": self.module,
             "class_name": "Functional",
             "config": self.get_config(),
             "registered_name": "Functional",
             "build_config": {"input_shape": None},
         }
+        return number_shared(self, serialized)
 
 
 def _unpacked(structure: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from kerac.ir.errors import CompileError
 from kerac.layers.base import REGISTRY, Layer, map_shapes
-from kerac.layers.deserialize import decoded, deserialize_layer
+from kerac.layers.deserialize import decoded, deserialize_layer, listed_layers
 from kerac.layers.input import InputLayer
 from kerac.models.functional import Functional
 from kerac.models.model import Model
@@ -147,7 +147,7 @@ class Sequential(Model):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Any:
         config = decoded(config)
-        layers = [deserialize_layer(item) for item in config.get("layers", ())]
+        layers = [deserialize_layer(item) for item in listed_layers(config)]
         model = cls(layers, name=config.get("name"))
         model.trainable = config.get("trainable", True)
         shape = config.get("build_input_shape")
