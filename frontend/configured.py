@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from inspect import Parameter, Signature
-from typing import Any, ClassVar, Self, dataclass_transform, get_origin, get_type_hints
+from typing import Any, ClassVar, Self, get_origin, get_type_hints
 
 from kerac.convert import NotConvertible, convert, describe, to_config
 from kerac.ir.errors import CompileError, UnsupportedError
@@ -33,7 +33,6 @@ class Field:
     keyword_only: bool
 
 
-@dataclass_transform()
 class Configured:
     """Base of layers, initializers, regularizers and constraints."""
 

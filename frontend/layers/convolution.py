@@ -68,7 +68,8 @@ class WindowLayer(Layer, registered=False):
     def call(self, inputs: Value) -> Value:
         x = to_last(as_float(inputs), self.data_format)
         # after the channels are back in their place, because an activation may look along an axis
-        return self.activation(from_last(self.convolve(x), self.data_format))
+        result: Value = self.activation(from_last(self.convolve(x), self.data_format))
+        return result
 
     def convolve(self, x: Value) -> Value:
         """x: f32[N, *spatial, C] -> f32[N, *positions, F], with the bias added."""
@@ -78,7 +79,8 @@ class WindowLayer(Layer, registered=False):
 class Convolution(WindowLayer, registered=False):
     """Each kernel over all channels of its group; output = activation(sums + bias).
 
-    inputs: f32[N, *spatial, C], kernel: f32[*kernel_size, C/groups, filters] -> f32[N, *positions, filters]
+    inputs: f32[N, *spatial, C], kernel: f32[*kernel_size, C/groups, filters]
+    -> f32[N, *positions, filters]
     """
 
     rarely_written: ClassVar[frozenset[str]] = frozenset({"lora_rank", "lora_alpha"})
@@ -107,9 +109,13 @@ class Convolution(WindowLayer, registered=False):
         positive(self, "filters", "groups")
         title = f"{type(self).__name__} {self.name!r}"
         if self.filters % self.groups:
-            raise CompileError(f"{title}: {self.filters} filters do not divide into {self.groups} groups")
+            raise CompileError(
+                f"{title}: {self.filters} filters do not divide into {self.groups} groups"
+            )
         if self.padding == "causal" and self.rank != 1:
-            raise CompileError(f"{title}: padding is 'causal', but time is the only axis that has causes")
+            raise CompileError(
+                f"{title}: padding is 'causal', but time is the only axis that has causes"
+            )
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:  # type: ignore[arg-type]
             raise CompileError(
                 f"{title}: strides is {self.strides} and dilation_rate is {self.dilation_rate}, "
@@ -180,7 +186,7 @@ class DepthwiseConvolution(WindowLayer, registered=False):
         self.add_bias(channels * self.depth_multiplier)
 
     def convolve(self, x: Value) -> Value:
-        return depthwise(self.convolution(x.shape[-1]), x, traced(self.kernel), traced(self.bias))  # type: ignore[arg-type]
+        return depthwise(self.convolution(x.shape[-1]), x, traced(self.kernel), traced(self.bias))
 
 
 class DepthwiseConv1D(DepthwiseConvolution):
@@ -242,7 +248,7 @@ class SeparableConvolution(WindowLayer, registered=False):
         self.add_bias(self.filters)
 
     def convolve(self, x: Value) -> Value:
-        apart = depthwise(self.convolution(x.shape[-1]), x, traced(self.depthwise_kernel))  # type: ignore[arg-type]
+        apart = depthwise(self.convolution(x.shape[-1]), x, traced(self.depthwise_kernel))
         return ops.Convolution()(apart, traced(self.pointwise_kernel), traced(self.bias))
 
 

@@ -17,7 +17,7 @@ from kerac.tracing import traced
 
 
 class BatchNormalization(Layer):
-    """(inputs - moving_mean) / sqrt(moving_variance + epsilon) * gamma + beta, one of each for each place along `axis`."""
+    """(inputs - moving_mean) / sqrt(moving_variance + epsilon) * gamma + beta, each along `axis`."""
 
     supports_masking = True
 
@@ -84,9 +84,10 @@ class SquareRoot(Initializer):
 
 
 class LayerNormalization(Layer):
-    """(inputs - mean) / sqrt(variance + epsilon) * gamma + beta, mean and variance of each sample over the axes `axis`.
+    """(inputs - mean) / sqrt(variance + epsilon) * gamma + beta.
 
-    With `rms_scaling` inputs / sqrt(variance + epsilon) * gamma.
+    Mean and variance are those of each sample over the axes `axis`. With `rms_scaling` it is
+    inputs / sqrt(variance + epsilon) * gamma.
     """
 
     supports_masking = True

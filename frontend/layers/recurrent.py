@@ -1,7 +1,7 @@
 """Recurrent layers: a cell taken over all steps of a sequence.
 
-What a step gives whose mask is false: the output of the step before, zeros before the first. A layer that returns the
-last output alone returns the state after the last step, which is the same.
+What a step gives whose mask is false: the output of the step before, zeros before the first. A
+layer that returns the last output alone returns the state after the last step, which is the same.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Recurrent(Layer, registered=False):
     """A cell over time, with Keras's arguments for that.
 
     sequences: f32[N, T, C], initial_state: f32[N, units] for each state, mask: bool[N, T]
-    -> f32[N, units], or f32[N, T, units] with `return_sequences`; with `return_state` the last states behind it
+    -> f32[N, units], f32[N, T, units] with `return_sequences`; the states too with `return_state`
     """
 
     supports_masking = True
@@ -57,7 +57,8 @@ class Recurrent(Layer, registered=False):
         super().__post_init__()
         if self.stateful:
             raise UnsupportedError(
-                f"{type(self).__name__} {self.name!r}: is stateful, but a compiled model keeps nothing between calls",
+                f"{type(self).__name__} {self.name!r}: is stateful, "
+                "but a compiled model keeps nothing between calls",
                 remedy="Use return_state=True, and give the states back as initial_state.",
             )
 
@@ -103,8 +104,8 @@ class Recurrent(Layer, registered=False):
     def last_of(self, sequence: Value, states: list[Any], zero: bool) -> Value:
         """What the last step gave, which is not its state if masked steps give zeros."""
         if not zero:
-            uppermost = states[0] if isinstance(self.cell, Cell) else leaves(states[-1])[0]
-            return uppermost  # type: ignore[no-any-return]
+            uppermost: Value = states[0] if isinstance(self.cell, Cell) else leaves(states[-1])[0]
+            return uppermost
         batch, steps, units = sequence.shape
         return ops.reshape(ops.slice_axis(sequence, 1, steps - 1, steps), (batch, units))
 

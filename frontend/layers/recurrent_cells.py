@@ -127,7 +127,8 @@ class Cell(Layer, registered=False):
     ) -> tuple[Value, list[Any]]:
         """Outputs of all steps, and the states after the last one.
 
-        x: f32[N, T, C], states: f32[N, units] or None, mask: bool[N, T] -> f32[N, T, units], f32[N, units]
+        x: f32[N, T, C], states: f32[N, units] or None, mask: bool[N, T]
+        -> f32[N, T, units], f32[N, units]
         """
         weights = (traced(self.kernel), traced(self.recurrent_kernel), traced(self.bias))
         results = self.op(**keywords)(x, *weights, *self.checked_states(x, states), mask)
@@ -159,7 +160,7 @@ class SimpleRNNCell(Cell, SimpleRNNArguments):
 
 
 class LSTMCell(Cell, LSTMArguments):
-    """Long short-term memory (Hochreiter and Schmidhuber, 1997); gates in the order input, forget, cell, output."""
+    """Long short-term memory; gates in the order input, forget, cell, output."""
 
     gates = 4
     state_count = 2
@@ -174,7 +175,7 @@ class LSTMCell(Cell, LSTMArguments):
 
 
 class GRUCell(Cell, GRUArguments):
-    """Gated recurrent unit (Cho et al., 2014); gates in the order update, reset, candidate."""
+    """Gated recurrent unit; gates in the order update, reset, candidate."""
 
     gates = 3
 
@@ -213,7 +214,9 @@ def _cells(value: Any) -> list[Any]:
     return [_cell(item) for item in value]
 
 
-CellList = Annotated[list[Any], Conversion(_cells, lambda cells: [c.serialize() for c in cells], "cells")]
+CellList = Annotated[
+    list[Any], Conversion(_cells, lambda cells: [c.serialize() for c in cells], "cells")
+]
 
 
 class StackedRNNCells(Layer):
@@ -253,9 +256,11 @@ class StackedRNNCells(Layer):
         reverse: bool = False,
         zero_output_for_mask: bool = False,
     ) -> tuple[Value, list[Any]]:
-        """Outputs of the uppermost cell, and for each cell its state after the last step, a list where it has several."""
+        """Outputs of the uppermost cell, and the states of every cell after the last step."""
         if len(states) != self.state_count:
-            raise ShapeError(f"needs initial states for {self.state_count} cells, but got {len(states)}")
+            raise ShapeError(
+                f"needs initial states for {self.state_count} cells, but got {len(states)}"
+            )
         last: list[Any] = []
         for cell, given in zip(self.cells, states, strict=True):
             single = isinstance(given, Value)

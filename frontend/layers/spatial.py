@@ -1,4 +1,4 @@
-"""Arguments that layers with spatial axes share: one number for each axis, pairs of them, kinds of padding."""
+"""Arguments that layers with spatial axes share: sizes, borders, kinds of padding."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Sizes = int | tuple[int, ...]
 """The kind of a field that holds one number for all spatial axes, or one for each."""
 
 Borders = int | tuple[int | tuple[int, int], ...]
-"""The kind of a field that holds (before, after) for each spatial axis, or one number for both or for all."""
+"""The kind of a field that holds (before, after) for each spatial axis, or fewer numbers."""
 
 
 def _padding(*choices: str) -> Conversion:
@@ -40,7 +40,7 @@ def sizes(layer: Any, name: str, rank: int) -> tuple[int, ...]:
 
 
 def borders(layer: Any, name: str, rank: int) -> Borders:
-    """The field `name` of a layer as Keras writes it: (before, after), one for each of several axes."""
+    """The field `name` of a layer as Keras writes it: a pair, or one for each of several axes."""
     given = getattr(layer, name)
     if isinstance(given, int):
         given = (given,) * (2 if rank == 1 else rank)

@@ -98,15 +98,15 @@ class UpSampling3D(UpSampling):
 def interpolate(x: Value, factors: tuple[int, int], interpolation: str) -> Value:
     """x: f32[N, H, W, C] -> f32[N, H*fH, W*fW, C], each pixel from those around it.
 
-    Every fH * fW pixels of the result lie around one of x in the same way, so that a depthwise convolution makes
-    them, as that many results a channel.
+    Every fH * fW pixels of the result lie around one of x in the same way, so that a depthwise
+    convolution makes them, as that many results a channel.
     """
     batch, height, width, channels = x.shape
     rows, columns = (phase_weights(factor, interpolation) for factor in factors)
     phases = np.einsum("hp,wq->hwpq", rows, columns).reshape(len(rows), len(columns), 1, -1)
-    kernel = ops.constant(np.tile(phases, (1, 1, 1, channels)).astype(np.float32))  # type: ignore[arg-type]
+    kernel = ops.constant(np.tile(phases, (1, 1, 1, channels)).astype(np.float32))
     padding = tuple((len(weights) // 2, len(weights) // 2) for weights in (rows, columns))
-    pixels = ops.Convolution(padding=padding, groups=channels)(x, kernel)  # type: ignore[arg-type]
+    pixels = ops.Convolution(padding=padding, groups=channels)(x, kernel)
     apart = ops.reshape(pixels, (batch, height, width, channels, *factors))
     # N H W C fH fW -> N H fH W fW C
     ordered = ops.transpose(apart, (0, 1, 4, 2, 5, 3))
@@ -117,16 +117,17 @@ def interpolate(x: Value, factors: tuple[int, int], interpolation: str) -> Value
 
 
 def phase_weights(factor: int, interpolation: str) -> Array:
-    """How much the elements around one count for each of the `factor` new ones there: [2*radius + 1, factor]."""
+    """How much the 2*radius + 1 elements around one count for each of the `factor` new ones."""
     radius, curve = CURVES[interpolation]
     # the centres of the new elements, seen from the centre of the old one
     centres = (np.arange(factor) + 0.5) / factor - 0.5
-    weights = curve(np.abs(np.arange(-radius, radius + 1)[:, None] - centres))
-    return weights / weights.sum(0)
+    weights: Array = curve(np.abs(np.arange(-radius, radius + 1)[:, None] - centres))
+    normalized: Array = weights / weights.sum(0)
+    return normalized
 
 
 def border_sums(length: DimLike, weights: Array, axis: int) -> Value:
-    """The sums of the weights that fall inside an axis, to divide by: f32 broadcasting with N H W C along `axis`."""
+    """The sums of the weights that fall inside an axis, in a shape to divide t[N, H, W, C] by."""
     taps, factor = weights.shape
     inside = weights.astype(np.float32).reshape(taps, 1, factor)
     many = (1, *(length * factor if place == axis else 1 for place in (1, 2)), 1)
@@ -135,11 +136,12 @@ def border_sums(length: DimLike, weights: Array, axis: int) -> Value:
         ones = ops.broadcast_to(ops.constant(1.0, "f32"), (1, length, 1))
         return ops.reshape(convolution(ones, ops.constant(inside)), many)
     sums = convolution.evaluate(np.ones((1, length, 1), np.float32), inside)
-    return ops.constant(sums.reshape(many))  # type: ignore[arg-type]
+    return ops.constant(sums.reshape(many))
 
 
 def _triangle(distance: Array) -> Array:
-    return np.maximum(0, 1 - distance)
+    weights: Array = np.maximum(0, 1 - distance)
+    return weights
 
 
 def _cubic(distance: Array) -> Array:

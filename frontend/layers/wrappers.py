@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from kerac.convert import Conversion
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, ShapeError
 from kerac.layers.base import Layer, call_signature
-from kerac.layers.inside import InnerLayer, build_inside
+from kerac.layers.inside import InnerLayer, build_inside, read_inside
 from kerac.layers.masks import check_mask
 from kerac.layers.recurrent import Recurrent
 from kerac.structure import leaves, map_structure
+
 
 class Wrapper(Layer):
     """Base of layers that hold one other layer."""
@@ -50,18 +52,28 @@ class TimeDistributed(Wrapper):
         return map_structure(lambda x: ops.reshape(x, (batch, steps, *x.shape[1:])), outputs)
 
 
+OptionalLayer = Annotated[
+    Any,
+    Conversion(
+        lambda value: None if value is None else read_inside(value),
+        lambda layer: layer.serialize(),
+        "a layer",
+    ),
+]
+
+
 class Bidirectional(Layer):
-    """A recurrent layer from the first step to the last, another one from the last to the first, and both merged.
+    """A recurrent layer from first to last step, another one from last to first, both merged.
 
     sequences: f32[N, T, C] -> f32[N, T, units] merged, or f32[N, units] without `return_sequences`;
-    with `return_state` the states of the forward layer and those of the backward layer behind it
+    with `return_state` the states of the forward and of the backward layer behind it
     """
 
     supports_masking = True
 
     layer: InnerLayer
     merge_mode: Literal["concat", "sum", "mul", "ave"] | None = "concat"
-    backward_layer: InnerLayer | None = None
+    backward_layer: OptionalLayer = None
 
     def __post_init__(self) -> None:
         given = self.layer
@@ -87,7 +99,8 @@ class Bidirectional(Layer):
             one, other = getattr(forward, name), getattr(backward, name)
             if one != other:
                 raise CompileError(
-                    f"{title}: {name} is {one} in the forward layer, but {other} in the backward one"
+                    f"{title}: {name} is {one} in the forward layer, "
+                    f"but {other} in the backward one"
                 )
 
     def children(self) -> Mapping[str, Layer | Sequence[Layer]]:

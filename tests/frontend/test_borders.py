@@ -49,7 +49,10 @@ def test_as_keras_has_it(name: str, arguments: dict[str, Any]) -> None:
         (lambda: borders.ZeroPadding2D((1, 2, 3)), "but must be 2 pairs of integers >= 0"),
         (lambda: borders.ZeroPadding1D((1, 2, 3)), "but must be two integers >= 0"),
         (lambda: borders.ZeroPadding1D(((1, 2),)), "but must be two integers >= 0"),
-        (lambda: borders.Cropping2D(2)(np.zeros((1, 4, 9, 1), np.float32)), "takes 2 + 2 elements from axis 1"),
+        (
+            lambda: borders.Cropping2D(2)(np.zeros((1, 4, 9, 1), np.float32)),
+            "takes 2 + 2 elements from axis 1",
+        ),
     ],
 )
 def test_mistakes(make: Any, fact: str) -> None:

@@ -18,7 +18,9 @@ NAMES = (
 )
 
 
-def random_case(name: str, generator: np.random.Generator) -> tuple[dict[str, Any], tuple[int, ...]]:
+def random_case(
+    name: str, generator: np.random.Generator
+) -> tuple[dict[str, Any], tuple[int, ...]]:
     """Arguments of a layer and the shape of an input that is large enough."""
     rank = int(name[-2])
 
@@ -69,14 +71,18 @@ def test_random_configurations(name: str, seed: int) -> None:
 
 def test_activations_look_along_the_axes_that_the_user_sees() -> None:
     check_layer(
-        lambda layers: layers.Conv2D(4, 2, activation="softmax", data_format="channels_first"), (2, 3, 5, 4)
+        lambda layers: layers.Conv2D(4, 2, activation="softmax", data_format="channels_first"),
+        (2, 3, 5, 4),
     )
 
 
 @pytest.mark.parametrize(
     ("make", "fact"),
     [
-        (lambda c: c.Conv2D(4, (3, 3, 3)), "kernel_size is (3, 3, 3), but must be 2 positive integers"),
+        (
+            lambda c: c.Conv2D(4, (3, 3, 3)),
+            "kernel_size is (3, 3, 3), but must be 2 positive integers",
+        ),
         (lambda c: c.Conv2D(4, 0), "kernel_size is 0, but must be 2 positive integers"),
         (lambda c: c.Conv2D(0, 3), "filters is 0, but must be positive"),
         (lambda c: c.Conv2D(4, 3, padding="causal"), "time is the only axis that has causes"),
@@ -95,9 +101,21 @@ def test_impossible_arguments(make: Any, fact: str) -> None:
 @pytest.mark.parametrize(
     ("make", "shape", "fact"),
     [
-        (lambda c: c.Conv2D(4, 3), (1, 8, 8), "needs an input of 4 axes, but got one of shape (1, 8, 8)"),
-        (lambda c: c.Conv2D(4, 5), (1, 4, 8, 1), "the window covers 5 elements, but the axis has 4"),
-        (lambda c: c.Conv2D(4, 3, groups=2), (1, 8, 8, 3), "3 channels do not divide into 2 groups"),
+        (
+            lambda c: c.Conv2D(4, 3),
+            (1, 8, 8),
+            "needs an input of 4 axes, but got one of shape (1, 8, 8)",
+        ),
+        (
+            lambda c: c.Conv2D(4, 5),
+            (1, 4, 8, 1),
+            "the window covers 5 elements, but the axis has 4",
+        ),
+        (
+            lambda c: c.Conv2D(4, 3, groups=2),
+            (1, 8, 8, 3),
+            "3 channels do not divide into 2 groups",
+        ),
     ],
 )
 def test_inputs_that_do_not_fit(make: Any, shape: tuple[int, ...], fact: str) -> None:
@@ -111,9 +129,15 @@ def test_inputs_that_do_not_fit(make: Any, shape: tuple[int, ...], fact: str) ->
 def test_weights_have_the_names_and_paths_of_keras() -> None:
     layer = convolution.SeparableConv2D(4, 3, name="both")
     layer(np.zeros((1, 5, 5, 2), np.float32))
-    assert [w.path for w in layer.weights] == ["both/depthwise_kernel", "both/pointwise_kernel", "both/bias"]
+    assert [w.path for w in layer.weights] == [
+        "both/depthwise_kernel",
+        "both/pointwise_kernel",
+        "both/bias",
+    ]
 
 
-@pytest.mark.parametrize("alias", ["Convolution1D", "Convolution2D", "Convolution3D", "SeparableConvolution2D"])
+@pytest.mark.parametrize(
+    "alias", ["Convolution1D", "Convolution2D", "Convolution3D", "SeparableConvolution2D"]
+)
 def test_aliases(alias: str) -> None:
     assert getattr(convolution, alias).__name__ == getattr(keras.layers, alias).__name__

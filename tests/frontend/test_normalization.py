@@ -38,7 +38,9 @@ def test_batch_normalization_of_a_masked_input() -> None:
         normal = library.layers.BatchNormalization()(x_masked)
         return library.Model(x, library.layers.GlobalAveragePooling1D()(normal))
 
-    check_model(make, [random_input(2, 3, 4) * np.array([[[1], [0], [1]], [[0], [0], [1]]], np.float32)])
+    check_model(
+        make, [random_input(2, 3, 4) * np.array([[[1], [0], [1]], [[0], [0], [1]]], np.float32)]
+    )
 
 
 @pytest.mark.filterwarnings("ignore:You passed `rms_scaling")
@@ -59,11 +61,15 @@ def test_layer_normalization(arguments: dict[str, Any]) -> None:
 
 
 def test_files_of_keras_2_have_a_list_of_axes() -> None:
-    layer = normalization.BatchNormalization.from_config({"name": "old", "axis": [3], "momentum": 0.99})
+    layer = normalization.BatchNormalization.from_config(
+        {"name": "old", "axis": [3], "momentum": 0.99}
+    )
     assert layer.axis == 3
 
 
-@pytest.mark.parametrize("cls", [normalization.BatchNormalization, normalization.LayerNormalization])
+@pytest.mark.parametrize(
+    "cls", [normalization.BatchNormalization, normalization.LayerNormalization]
+)
 def test_axes_that_do_not_exist(cls: Any) -> None:
     with pytest.raises(CompileError, match="axis 4 does not exist"):
         cls(axis=4)(random_input(2, 3, 4))

@@ -13,13 +13,17 @@ from kerac.layers import pooling
 from tests.frontend.checking import check_layer, check_model
 
 
-def random_shape(rank: int, data_format: str | None, generator: np.random.Generator) -> tuple[int, ...]:
+def random_shape(
+    rank: int, data_format: str | None, generator: np.random.Generator
+) -> tuple[int, ...]:
     spatial = tuple(int(n) for n in generator.integers(5, 9, rank))
     return (2, 3, *spatial) if data_format == "channels_first" else (2, *spatial, 3)
 
 
 def spatial_axes(shape: tuple[int, ...], data_format: str | None) -> tuple[int, ...]:
-    return tuple(range(2, len(shape)) if data_format == "channels_first" else range(1, len(shape) - 1))
+    return tuple(
+        range(2, len(shape)) if data_format == "channels_first" else range(1, len(shape) - 1)
+    )
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -51,9 +55,14 @@ def test_windows(kind: str, rank: int, seed: int) -> None:
 @pytest.mark.parametrize("kind", ["Max", "Average"])
 def test_everything(kind: str, rank: int, keepdims: bool, data_format: str | None) -> None:
     shape = random_shape(rank, data_format, np.random.default_rng(rank))
-    name, arguments = f"Global{kind}Pooling{rank}D", {"data_format": data_format, "keepdims": keepdims}
+    name, arguments = (
+        f"Global{kind}Pooling{rank}D",
+        {"data_format": data_format, "keepdims": keepdims},
+    )
     check_layer(
-        lambda layers: getattr(layers, name)(**arguments), shape, free=spatial_axes(shape, data_format)
+        lambda layers: getattr(layers, name)(**arguments),
+        shape,
+        free=spatial_axes(shape, data_format),
     )
 
 
@@ -84,9 +93,15 @@ def test_masks_of_numbers() -> None:
     ("make", "fact"),
     [
         (lambda: pooling.MaxPooling2D(0), "pool_size is 0, but must be 2 positive integers"),
-        (lambda: pooling.MaxPooling1D(2, strides=(1, 1)), "strides is (1, 1), but must be a positive"),
+        (
+            lambda: pooling.MaxPooling1D(2, strides=(1, 1)),
+            "strides is (1, 1), but must be a positive",
+        ),
         (lambda: pooling.AveragePooling2D(), "needs the argument 'pool_size'"),
-        (lambda: pooling.MaxPooling2D()(np.zeros((2, 3, 3), np.float32)), "needs an input of 4 axes"),
+        (
+            lambda: pooling.MaxPooling2D()(np.zeros((2, 3, 3), np.float32)),
+            "needs an input of 4 axes",
+        ),
         (lambda: pooling.MaxPooling2D()(np.zeros((1, 1, 3, 1), np.float32)), "but the axis has 1"),
     ],
 )
@@ -96,6 +111,8 @@ def test_mistakes(make: Any, fact: str) -> None:
     assert fact in str(caught.value)
 
 
-@pytest.mark.parametrize("alias", ["MaxPool1D", "MaxPool2D", "AvgPool2D", "GlobalMaxPool2D", "GlobalAvgPool1D"])
+@pytest.mark.parametrize(
+    "alias", ["MaxPool1D", "MaxPool2D", "AvgPool2D", "GlobalMaxPool2D", "GlobalAvgPool1D"]
+)
 def test_aliases(alias: str) -> None:
     assert getattr(pooling, alias).__name__ == getattr(keras.layers, alias).__name__

@@ -84,7 +84,8 @@ def test_initial_states(name: str, seed: int) -> None:
     generator = np.random.default_rng(seed)
     arguments = random_arguments(name, generator)
     states = [
-        generator.normal(size=(3, arguments["units"])).astype(np.float32) for _ in range(STATES[name])
+        generator.normal(size=(3, arguments["units"])).astype(np.float32)
+        for _ in range(STATES[name])
     ]
     check_with(lambda layers: getattr(layers, name)(**arguments), states, None, seed)
 
@@ -127,13 +128,16 @@ def test_stacks_of_cells(arguments: dict[str, Any], masked: bool) -> None:
 def test_lists_of_cells_are_stacks() -> None:
     layer = recurrent.RNN([recurrent_cells.GRUCell(3), recurrent_cells.LSTMCell(2)])
     assert layer(sequences()).shape == (3, 2)
-    assert [w.path for w in layer.weights][0] == f"{layer.name}/{layer.cell.name}/{layer.cell.cells[0].name}/kernel"
+    path = f"{layer.name}/{layer.cell.name}/{layer.cell.cells[0].name}/kernel"
+    assert layer.weights[0].path == path
 
 
 @pytest.mark.parametrize("name", STATES)
 def test_one_step_of_a_cell(name: str) -> None:
     def make(library: Any) -> Any:
-        x, *states = (library.Input((n,), name=f"x{i}") for i, n in enumerate([4] + [3] * STATES[name]))
+        x, *states = (
+            library.Input((n,), name=f"x{i}") for i, n in enumerate([4] + [3] * STATES[name])
+        )
         outputs = getattr(library.layers, f"{name}Cell")(3)(x, states)
         return library.Model([x, *states], leaves(outputs))
 
@@ -173,9 +177,18 @@ def test_inputs_of_keras_2_hold_the_states() -> None:
         (lambda: recurrent.LSTM(0), "units is 0, but must be positive"),
         (lambda: recurrent.LSTM(2, activation="softmax")(sequences()), "is not elementwise"),
         (lambda: recurrent.LSTM(2)(sequences()[0]), "needs an input of 3 axes"),
-        (lambda: recurrent.LSTM(2)(sequences(), initial_state=[np.ones((3, 2), "f4")]), "needs 2 initial"),
-        (lambda: recurrent.GRU(2)(sequences(), initial_state=[np.ones((3, 3), "f4")]), "initial state 0"),
-        (lambda: recurrent.GRU(2)(sequences(), mask=np.ones((3, 5), bool)), "must be equal, but are 5 and 6"),
+        (
+            lambda: recurrent.LSTM(2)(sequences(), initial_state=[np.ones((3, 2), "f4")]),
+            "needs 2 initial",
+        ),
+        (
+            lambda: recurrent.GRU(2)(sequences(), initial_state=[np.ones((3, 3), "f4")]),
+            "initial state 0",
+        ),
+        (
+            lambda: recurrent.GRU(2)(sequences(), mask=np.ones((3, 5), bool)),
+            "must be equal, but are 5 and 6",
+        ),
         (lambda: recurrent.RNN(recurrent.LSTM(2)), "is no cell that kerac knows"),
         (lambda: recurrent_cells.StackedRNNCells([]), "cells is empty"),
     ],

@@ -19,7 +19,10 @@ from tests.frontend.checking import check_layer, check_model
 INNER: dict[str, tuple[Callable[[Any], Any], tuple[int, ...]]] = {
     "dense": (lambda layers: layers.Dense(4, activation="tanh"), (2, 3, 5)),
     "convolution": (lambda layers: layers.Conv2D(3, 2, strides=2), (2, 3, 5, 6, 2)),
-    "channels first": (lambda layers: layers.Conv1D(3, 2, data_format="channels_first"), (2, 3, 5, 6)),
+    "channels first": (
+        lambda layers: layers.Conv1D(3, 2, data_format="channels_first"),
+        (2, 3, 5, 6),
+    ),
     "pooling": (lambda layers: layers.GlobalAveragePooling1D(), (2, 3, 5, 4)),
     "normalization": (lambda layers: layers.BatchNormalization(), (2, 3, 5)),
     "flatten": (lambda layers: layers.Flatten(), (2, 3, 5, 4)),
@@ -42,10 +45,15 @@ def test_time_distributed_model(sequential: bool) -> None:
     def make(library: Any) -> Any:
         layers = library.layers
         if sequential:
-            inner = library.Sequential([library.Input((5, 4)), layers.Conv1D(3, 2), layers.Flatten()])
+            inner = library.Sequential(
+                [library.Input((5, 4)), layers.Conv1D(3, 2), layers.Flatten()]
+            )
         else:
             x = library.Input((5, 4))
-            inner = library.Model(x, layers.Add()([layers.LSTM(3)(x), layers.GlobalMaxPooling1D()(layers.Dense(3)(x))]))
+            inner = library.Model(
+                x,
+                layers.Add()([layers.LSTM(3)(x), layers.GlobalMaxPooling1D()(layers.Dense(3)(x))]),
+            )
         frames = library.Input((None, 5, 4), name="frames")
         return library.Model(frames, layers.LSTM(2)(layers.TimeDistributed(inner)(frames)))
 
@@ -82,7 +90,9 @@ MODES = ("concat", "sum", "mul", "ave", None)
 def test_bidirectional(mode: str | None, return_sequences: bool, return_state: bool) -> None:
     def make(layers: Any) -> Any:
         kind = ("LSTM", "GRU", "SimpleRNN")[MODES.index(mode) % 3]
-        inner = getattr(layers, kind)(3, return_sequences=return_sequences, return_state=return_state)
+        inner = getattr(layers, kind)(
+            3, return_sequences=return_sequences, return_state=return_state
+        )
         return layers.Bidirectional(inner, merge_mode=mode)
 
     check_layer(make, (2, 5, 4), free=(1,) if return_state else ())
@@ -97,7 +107,9 @@ def test_bidirectional_with_a_mask_and_states(kind: str, return_sequences: bool)
         x = library.Input((None, 4), name="x")
         mask = library.Input((None,), dtype="bool", name="mask")
         states = [library.Input((3,), name=f"state{i}") for i in range(count)]
-        inner = getattr(library.layers, kind)(3, return_sequences=return_sequences, return_state=True)
+        inner = getattr(library.layers, kind)(
+            3, return_sequences=return_sequences, return_state=True
+        )
         outputs = library.layers.Bidirectional(inner)(x, initial_state=states, mask=mask)
         return library.Model([x, mask, *states], leaves(outputs))
 
@@ -113,7 +125,9 @@ def test_bidirectional_passes_masks_on(mode: str | None) -> None:
     def make(library: Any) -> Any:
         words = library.Input((None,), dtype="int32", name="words")
         x = library.layers.Embedding(7, 4, mask_zero=True)(words)
-        x = library.layers.Bidirectional(library.layers.GRU(3, return_sequences=True), merge_mode=mode)(x)
+        x = library.layers.Bidirectional(
+            library.layers.GRU(3, return_sequences=True), merge_mode=mode
+        )(x)
         if mode is None:
             x = library.layers.Concatenate()(x)
         return library.Model(words, library.layers.LSTM(2)(x))
@@ -125,7 +139,9 @@ def test_bidirectional_with_a_backward_layer_of_its_own() -> None:
     def make(layers: Any) -> Any:
         return layers.Bidirectional(
             layers.LSTM(3, return_sequences=True),
-            backward_layer=layers.GRU(3, return_sequences=True, go_backwards=True, activation="relu"),
+            backward_layer=layers.GRU(
+                3, return_sequences=True, go_backwards=True, activation="relu"
+            ),
         )
 
     check_layer(make, (2, 5, 4))
@@ -133,7 +149,9 @@ def test_bidirectional_with_a_backward_layer_of_its_own() -> None:
 
 def test_bidirectional_with_cells_given_by_hand() -> None:
     def make(layers: Any) -> Any:
-        return layers.Bidirectional(layers.RNN([layers.GRUCell(3), layers.LSTMCell(2)], return_sequences=True))
+        return layers.Bidirectional(
+            layers.RNN([layers.GRUCell(3), layers.LSTMCell(2)], return_sequences=True)
+        )
 
     check_layer(make, (2, 5, 4), free=(1,))
 
@@ -141,7 +159,10 @@ def test_bidirectional_with_cells_given_by_hand() -> None:
 def test_weights_read_from_a_config_have_the_paths_of_keras() -> None:
     def make(library: Any) -> Any:
         inner = library.layers.LSTM(3, return_sequences=True)
-        stack = [library.layers.Bidirectional(inner, name="bi"), library.layers.TimeDistributed(library.layers.Dense(2))]
+        stack = [
+            library.layers.Bidirectional(inner, name="bi"),
+            library.layers.TimeDistributed(library.layers.Dense(2)),
+        ]
         return library.Sequential([library.Input((5, 4)), *stack])
 
     theirs = make(keras)
@@ -153,13 +174,18 @@ def test_weights_read_from_a_config_have_the_paths_of_keras() -> None:
     ("make", "fact"),
     [
         (lambda: ours.Bidirectional(ours.Dense(3)), "cannot go backwards"),
-        (lambda: ours.Bidirectional(ours.LSTM(3), merge_mode="add"), "'concat', 'sum', 'mul', 'ave'"),
+        (
+            lambda: ours.Bidirectional(ours.LSTM(3), merge_mode="add"),
+            "'concat', 'sum', 'mul', 'ave'",
+        ),
         (
             lambda: ours.Bidirectional(ours.LSTM(3), backward_layer=ours.LSTM(3)),
             "go_backwards is False in both layers",
         ),
         (
-            lambda: ours.Bidirectional(ours.LSTM(3), backward_layer=ours.LSTM(3, go_backwards=True, return_state=True)),
+            lambda: ours.Bidirectional(
+                ours.LSTM(3), backward_layer=ours.LSTM(3, go_backwards=True, return_state=True)
+            ),
             "return_state is False in the forward layer, but True in the backward one",
         ),
         (lambda: ours.TimeDistributed("dense"), "does not describe a layer"),
