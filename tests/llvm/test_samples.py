@@ -24,11 +24,23 @@ def has_native_code(sample: Sample) -> bool:
     )
 
 
-NATIVE = [sample for sample in SAMPLES if has_native_code(sample)]
+def has_weights(sample: Sample) -> bool:
+    return any(
+        has_weights(operand) if isinstance(operand, Sample) else operand and operand.is_weight
+        for operand in sample.operands
+    )
 
 
-@pytest.mark.parametrize("sample", NATIVE, ids=lambda sample: sample.name)
-@pytest.mark.parametrize("weights_are_inputs", [False, True], ids=["weights", "inputs"])
+# with weights that are known when code is made, and, where there are any, with computed ones
+ROWS = [
+    pytest.param(sample, computed, id=f"{sample.name}-{'inputs' if computed else 'weights'}")
+    for sample in SAMPLES
+    if has_native_code(sample)
+    for computed in ((False, True) if has_weights(sample) else (False,))
+]
+
+
+@pytest.mark.parametrize(("sample", "weights_are_inputs"), ROWS)
 def test_native_code_means_what_the_reference_does(
     sample: Sample, weights_are_inputs: bool
 ) -> None:
