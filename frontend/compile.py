@@ -98,8 +98,8 @@ def graph_of(model: Any) -> Graph:
         model = load_model(model)
     if not hasattr(model, "trace"):
         raise UnsupportedError(
-            f"compile: got a {type(model).__name__}, "
-            "but takes a model, a graph or the path of a model file"
+            f"compile: takes a model of kerac, a graph or a path, but got a {type(model).__name__}",
+            remedy="Save a model of Keras with model.save('model.keras') and give the path.",
         )
     graph = model.trace()
     if not isinstance(graph, Graph):
