@@ -17,7 +17,6 @@ from pathlib import Path
 import click
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
 import kerac
 from benchmarks.models import NETWORKS, Network, cache_folder, save
@@ -135,28 +134,42 @@ def measure(name: str, batch: int, seconds: float, with_peer: bool) -> Result:
     )
 
 
-def as_table(results: Sequence[Result]) -> Table:
-    """The results for a reader."""
-    table = Table(title="one thread; times are medians in ms")
-    for heading in (
-        "network", "batch", "kerac", "p95", "ONNX Runtime", "ONNX Runtime / kerac", "of peak",
-        "peak GFLOP/s", "difference", "compiled in",
-    ):  # fmt: skip
-        table.add_column(heading, justify="left" if heading == "network" else "right")
-    for r in results:
-        table.add_row(
-            r.network,
-            str(r.batch),
-            f"{r.kerac_ms:.3g}",
-            f"{r.kerac_p95_ms:.3g}",
-            "-" if r.onnxruntime_ms is None else f"{r.onnxruntime_ms:.3g}",
-            "-" if r.onnxruntime_over_kerac is None else f"{r.onnxruntime_over_kerac:.2f}",
-            f"{r.kerac_share_of_peak:.0%}",
-            f"{r.peak_gflops:.0f}",
-            "-" if r.difference is None else f"{r.difference:.1e}",
-            f"{r.compile_s:.1f} s",
-        )
-    return table
+HEADINGS = (
+    "network", "batch", "kerac ms", "p95", "ONNX Runtime ms", "ratio", "of peak", "GFLOP/s peak",
+    "difference", "compiled in s",
+)  # fmt: skip
+
+
+def as_table(results: Sequence[Result]) -> str:
+    """The results for a reader, who may paste them into a page: a table in Markdown."""
+    rows = [HEADINGS, *map(as_row, results)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rule = [":" + "-" * (widths[0] - 1), *("-" * (width - 1) + ":" for width in widths[1:])]
+    lines = [
+        [row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]
+        for row in (rows[0], rule, *rows[1:])
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def as_row(result: Result) -> tuple[str, ...]:
+    """One line of the table."""
+
+    def number(value: float | None, form: str) -> str:
+        return "-" if value is None else format(value, form)
+
+    return (
+        result.network,
+        str(result.batch),
+        number(result.kerac_ms, ".3g"),
+        number(result.kerac_p95_ms, ".3g"),
+        number(result.onnxruntime_ms, ".3g"),
+        number(result.onnxruntime_over_kerac, ".2f"),
+        number(result.kerac_share_of_peak, ".0%"),
+        number(result.peak_gflops, ".0f"),
+        number(result.difference, ".1e"),
+        number(result.compile_s, ".1f"),
+    )
 
 
 @click.command(epilog="Example: python -m benchmarks.inference --batch 32 mlp resnet50")
@@ -178,7 +191,8 @@ def main(networks: tuple[str, ...], batch: int, seconds: float, as_json: bool) -
         json.dump([asdict(result) for result in results], sys.stdout, indent=2)
         print()
     else:
-        Console().print(as_table(results))
+        print("One thread; medians. ratio: ONNX Runtime's time over kerac's.\n")
+        print(as_table(results))
 
 
 if __name__ == "__main__":
