@@ -12,7 +12,8 @@ from typing import Any
 
 from kerac.backends.llvm.kernel import Register
 from kerac.backends.llvm.lowering import GroupKernel
-from kerac.ir.ops.activation import Unary
+from kerac.ir.ops.activation import Sigmoid, Tanh
+from kerac.ir.ops.elementwise import Unary
 from kerac.ir.ops.recurrent import GRU, LSTM, Recurrent, SimpleRNN
 
 Load = Callable[[str], Register]
@@ -48,6 +49,16 @@ def phases(op: Recurrent) -> tuple[Phase, ...]:
     return (Phase((0, 1), _update_and_reset), Phase((2,), _gated_candidate, source="reset"))
 
 
+def _gated(
+    k: GroupKernel, gate: Unary | None, x: Register, activation: Unary | None, y: Register
+) -> Any:
+    """gate(x) * activation(y); one division for both, for these are what the time goes to."""
+    if isinstance(gate, Sigmoid) and isinstance(activation, Tanh) and x.kind.dtype == "f32":
+        numerator, denominator = k.mathematics.tanh_fraction(y)
+        return numerator / (denominator * k.mathematics.sigmoid_denominator(x))
+    return _apply(k, gate, x) * _apply(k, activation, y)
+
+
 def _apply(k: GroupKernel, activation: Unary | None, x: Register) -> Any:
     return activation.formula(k.mathematics, x) if activation else x
 
@@ -61,9 +72,10 @@ def _simple(
 def _long_short(
     k: GroupKernel, op: LSTM, sums: Sequence[Register], _: Sequence[Register], load: Load
 ) -> dict[str, Register]:
-    take, forget, output = (_apply(k, op.recurrent_activation, sums[i]) for i in (0, 1, 3))
-    cell = k.fma(forget, load("cell"), take * _apply(k, op.activation, sums[2]))
-    return {"state": output * _apply(k, op.activation, cell), "cell": cell}
+    take, forget, candidate, output = sums
+    added = _gated(k, op.recurrent_activation, take, op.activation, candidate)
+    cell = k.fma(_apply(k, op.recurrent_activation, forget), load("cell"), added)
+    return {"state": _gated(k, op.recurrent_activation, output, op.activation, cell), "cell": cell}
 
 
 def _gated_reset_after(

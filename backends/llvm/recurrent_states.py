@@ -1,14 +1,13 @@
-"""The states of recurrent ops between their steps, in scratch memory, and the results that leave."""
+"""The states of recurrent ops between their steps, and the results that leave."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import Index, Kind, Pointer, Register
 from kerac.backends.llvm.lowering import GroupKernel, Lowering
-from kerac.backends.llvm.recurrent_cells import Phase
+from kerac.backends.llvm.recurrent_cells import phases
 from kerac.backends.llvm.recurrent_weights import UnitBlock, UnitLayout, over_units
 from kerac.ir.graph import Value
 from kerac.ir.ops.constant import Item
@@ -20,53 +19,50 @@ KEPT = ("state", "cell", "output")  # what lives on from step to step
 
 @dataclass(frozen=True)
 class Step:
-    """A step: its place in order, the time whose input it takes, and the half of `state` it reads."""
+    """One step in time; `half` says which half of `state` it reads."""
 
-    place: Index
-    time: Index
+    place: Index  # among all steps, in the order they are taken
+    ahead: Index  # among those whose products with the input are ready
+    time: Index  # of its input
     half: Index
 
 
 class States:
-    """One row of units for each row of the batch and each state; `state` has two, read and written in turns."""
+    """A row of units for each row of the batch and each state, in scratch memory.
+
+    `state` itself has two halves that are read and written in turns, for all units of a step need
+    the old one.
+    """
 
     def __init__(
-        self,
-        lowering: Lowering,
-        group: Group,
-        k: GroupKernel,
-        units: UnitLayout,
-        phases: Sequence[Phase],
+        self, lowering: Lowering, group: Group, k: GroupKernel, units: UnitLayout, dtype: str
     ) -> None:
-        anchor = group.anchor
-        assert anchor is not None
-        assert isinstance(anchor.op, Recurrent)
-        self.k, self.op, self.units = k, anchor.op, units
-        self.dtype = anchor.operands[0].dtype
+        anchor, self.op = group.head, group.head_op(Recurrent)
+        self.k, self.units, self.dtype = k, units, dtype
         batch, self.steps = anchor.operands[0].shape[:2]
+        kept = KEPT[: 2 if isinstance(self.op, LSTM) else 1]
         given = [*anchor.inputs, *[None] * 4][4:]
-        kept = 2 if isinstance(self.op, LSTM) else 1
-        self.initial: dict[str, Value | None] = dict(zip(KEPT[:kept], given, strict=False))
-        self.mask: Value | None = given[kept]
-        self.results: list[list[Value]] = [[] for _ in range(kept + 1)]
+        self.initial: dict[str, Value | None] = dict(zip(kept, given, strict=False))
+        self.mask: Value | None = given[len(kept)]
+        self.results: list[list[Value]] = [[] for _ in (*kept, "sequence")]
         for item in lowering.graph.consumers[anchor]:
-            assert isinstance(item.op, Item)
-            self.results[item.op.index].append(item)
-        names = ["state", *(["cell"] if kept == 2 else [])]
-        # before its first step with a true mask a row puts out zeros, whatever its state began with
-        hidden = self.mask is not None and not self.op.zero_output_for_mask
-        if hidden and self.results[0] and self.initial["state"] is not None:
-            names.append("output")
-        if len(phases) > 1:
+            if isinstance(item.op, Item):
+                self.results[item.op.index].append(item)
+        names = [*kept, *(["output"] if self._puts_out_other_than_state() else [])]
+        if len(phases(self.op)) > 1:
             names += ["update", "reset"]
-        self.pointers: dict[str, Pointer] = {
-            name: k.write(
-                lowering.scratch(
-                    TensorType(self.dtype, (batch, units.row * (2 if name == "state" else 1))), name
-                )
-            )
-            for name in names
-        }
+        self.pointers: dict[str, Pointer] = {}
+        for name in names:
+            type_ = TensorType(dtype, (batch, units.row * (2 if name == "state" else 1)))
+            self.pointers[name] = k.write(lowering.scratch(type_, name))
+
+    def _puts_out_other_than_state(self) -> bool:
+        """Whether what a masked step repeats is no state.
+
+        Before its first step with a true mask a row puts out zeros, whatever its state began with.
+        """
+        hidden = self.mask is not None and not self.op.zero_output_for_mask
+        return hidden and bool(self.results[0]) and self.initial["state"] is not None
 
     def place(self, name: str, row: Index, half: Index) -> Index:
         """Where a row of a state begins."""
@@ -76,7 +72,8 @@ class States:
 
     def other(self, half: Index) -> Index:
         """The half of `state` that is not `half`."""
-        return self.k.subtract(self.units.row, half)
+        other: Index = self.k.subtract(self.units.row, half)
+        return other
 
     def load(
         self, name: str, row: Index, half: Index, block: UnitBlock, vector: int = 0
@@ -103,7 +100,8 @@ class States:
                     value = k.number(0.0, Kind(self.dtype, block.lanes))
                 else:
                     place = row * self.units.units + block.first
-                    value = k.load(k.read(given), place, block.lanes, block.mask)
+                    loaded = k.load(k.read(given), place, block.lanes, block.mask)
+                    value = k.convert(loaded, self.dtype)
                 self.store(name, row, 0, block, 0, value)
 
             over_units(k, self.units, 1, vector)
@@ -116,7 +114,8 @@ class States:
                 state = self.load(name, row, half, block)
                 for value in values:
                     place = row * self.units.units + block.first
-                    self.k.store(self.k.write(value), place, state, block.mask)
+                    result = self.k.convert(state, value.dtype)
+                    self.k.store(self.k.write(value), place, result, block.mask)
 
             if values:
                 over_units(self.k, self.units, 1, vector)
@@ -164,7 +163,8 @@ class States:
         place = (row * self.k.dim(self.steps) + step.place) * self.units.units
         place = place + block.first + vector * block.lanes
         for result in self.results[0]:
-            self.k.store(self.k.write(result), place, value, block.mask_of(vector))
+            converted = self.k.convert(value, result.dtype)
+            self.k.store(self.k.write(result), place, converted, block.mask_of(vector))
 
     def _output_before(self, row: Index, half: Index, block: UnitBlock, vector: int) -> Register:
         """What a row puts out in a step that the mask leaves out."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from kerac.backends.llvm.contraction import fused_multiply_add, registers
 from kerac.backends.llvm.kernel import Index, Kind, Pointer, Register
-from kerac.backends.llvm.lowering import GroupKernel, Lowering
+from kerac.backends.llvm.lowering import GroupKernel
 from kerac.backends.llvm.recurrent_cells import Phase
 from kerac.backends.llvm.recurrent_weights import GateLayout, PackedMatrix, UnitBlock
 from kerac.backends.llvm.schedule import LATENCY, fits
@@ -16,17 +16,17 @@ from kerac.backends.llvm.target import Target
 from kerac.ir.dims import DimLike
 from kerac.ir.types import TensorType
 
-Gates = Callable[[Index, int], Sequence[Register]]  # (row, vector of units) -> one a gate
-
 BUSY = 2 * LATENCY  # accumulators that keep two multiply-add units busy
 WIDE = 4  # vectors of a tile of many rows
+MOST_ROWS = 6
 MOST_PARTS = 4
+NEAR = 3  # times the first-level cache, of which each step finds a good part in turning back
 LEAST_PART = 8  # elements of a sum that are worth an accumulator of their own
 
 
 @dataclass(frozen=True)
 class Product:
-    """A phase with its weights in memory."""
+    """A phase with its weights in memory, and memory for products with the input `ahead` steps."""
 
     phase: Phase
     layout: GateLayout
@@ -34,6 +34,8 @@ class Product:
     recurrent: PackedMatrix
     bias: PackedMatrix | None
     recurrent_bias: PackedMatrix | None
+    projected: Pointer
+    ahead: int
 
     def count(self, block: UnitBlock) -> int:
         """Registers of one row of a tile."""
@@ -41,45 +43,68 @@ class Product:
 
     def kind(self, block: UnitBlock) -> Kind:
         """What such a register holds."""
-        return Kind(self.kernel.pointer.dtype, self.layout.slots(block)[1])
+        return Kind(self.projected.dtype, self.layout.slots(block)[1])
 
-    def wide_span(self) -> int:
-        """Vectors of units in a tile of many rows."""
-        return max(1, min(WIDE // self.layout.gates, self.layout.units.full))
+    def place(self, row: Index, step: Index, block: UnitBlock, vector: int = 0) -> Index:
+        """Where the products with the input lie, for one vector of units."""
+        start = (row * self.ahead + step) * self.layout.size
+        return start + self.layout.offset(block, vector)
 
-    def narrow_span(self, rows: int, target: Target) -> int:
-        """Vectors of units in a tile of few rows: enough accumulators to hide the latency of multiply-adds."""
-        gates, span = self.layout.gates, 1
-        while (
-            span < self.layout.units.full
-            and rows * span * gates < BUSY
-            and fits(rows, (span + 1) * gates, target)
-        ):
-            span += 1
-        return span
+    def ready(self, k: GroupKernel, row: Index, step: Index, block: UnitBlock) -> list[Register]:
+        """The products with the input in the registers of a tile."""
+        start, lanes = self.place(row, step, block), self.kind(block).lanes
+        slots = range(self.count(block))
+        return [k.load(self.projected, start + slot * lanes, lanes) for slot in slots]
 
-    def parts(self, target: Target) -> int:
-        """Into how many parts the recurrent sums are cut: single rows of few units need more accumulators."""
-        parts = -(-BUSY // (self.narrow_span(1, target) * self.layout.gates))
-        return max(1, min(parts, MOST_PARTS, self.recurrent.depth // LEAST_PART))
+    def ready_gates(
+        self, k: GroupKernel, row: Index, step: Index, block: UnitBlock, vector: int
+    ) -> list[Register]:
+        """The products with the input of one vector of units, one register a gate."""
+        start, lanes = self.place(row, step, block, vector), block.lanes
+        gates = range(self.layout.gates)
+        return [k.load(self.projected, start + gate * lanes, lanes) for gate in gates]
 
 
-def most_rows(products: Sequence[Product], target: Target) -> int:
+def wide_span(layout: GateLayout) -> int:
+    """Vectors of units in a tile of many rows."""
+    return max(1, min(WIDE // layout.gates, layout.units.full))
+
+
+def narrow_span(layout: GateLayout, rows: int, target: Target) -> int:
+    """Vectors of units in a tile of few rows.
+
+    Weights that lie near let the latency of multiply-adds be felt, so that two vectors are better
+    than one; weights from farther off are better read one block after the other.
+    """
+    near = layout.units.units * layout.size * 4 <= NEAR * target.first_level_cache
+    span = 1
+    while (
+        span < layout.units.full
+        and (rows * span * layout.gates < BUSY // 2 or (near and span < 2))
+        and fits(rows, (span + 1) * layout.gates, target)
+    ):
+        span += 1
+    return span
+
+
+def parts_of(layout: GateLayout, target: Target) -> int:
+    """Into how many parts recurrent sums are cut: a row of few units needs more accumulators."""
+    parts = -(-BUSY // (narrow_span(layout, 1, target) * layout.gates))
+    return max(1, min(parts, MOST_PARTS, layout.units.units // LEAST_PART))
+
+
+def most_rows(layouts: Sequence[GateLayout], target: Target) -> int:
     """Rows of the highest tile that stays in registers."""
-    vectors = max(product.wide_span() * product.layout.gates for product in products)
+    vectors = max(wide_span(layout) * layout.gates for layout in layouts)
     rows = 1
-    while fits(rows + 1, vectors, target):
+    while rows < MOST_ROWS and fits(rows + 1, vectors, target):
         rows += 1
     return rows
 
 
 def lower_heights(rows: int) -> list[int]:
-    """Heights of tiles for what is left by tiles of `rows` rows: the half, its half, ... and 1."""
-    found = []
-    while rows > 1:
-        rows = (rows + 1) // 2
-        found.append(rows)
-    return found
+    """Heights of tiles for what tiles of `rows` rows leave: few, for each is code of its own."""
+    return [height for height in (2, 1) if height < rows]
 
 
 def multiply_add(
@@ -96,7 +121,7 @@ def multiply_add(
         sums,
         range(len(places)),
         len(sums) // len(places),
-        lambda row: k.load(source, places[row] + c),
+        lambda row: k.convert(k.load(source, places[row] + c), matrix.pointer.dtype),
         lambda slot: matrix.load(k, block, slot, c),
     )
 
@@ -134,8 +159,8 @@ def recurrent_sums(
     block: UnitBlock,
     initial: Sequence[Any],
 ) -> list[Register]:
-    """initial + source[row] @ recurrent: cut into parts, the first of which begins with `initial`."""
-    matrix, parts = product.recurrent, product.parts(k.target)
+    """initial + source[row] @ recurrent, in parts of which the first begins with `initial`."""
+    matrix, parts = product.recurrent, parts_of(product.layout, k.target)
     count, kinds = len(initial), [product.kind(block)] * len(initial)
     bounds = [0]
     for part in range(parts):
@@ -191,20 +216,17 @@ def _side_by_side(
 
 
 class Corner:
-    """Memory where the sums of a tile go, to come back row by row with each gate in its register."""
+    """Memory where the sums of a tile go, to come back row by row with one register a gate."""
 
     def __init__(
-        self, lowering: Lowering, k: GroupKernel, products: Sequence[Product], batch: DimLike
+        self, k: GroupKernel, layouts: Sequence[GateLayout], batch: DimLike, dtype: str
     ) -> None:
-        target = lowering.target
-        vectors = max(
-            product.layout.gates * max(product.wide_span(), product.narrow_span(2, target))
-            for product in products
+        self.k = k
+        self.width = layouts[0].units.lanes * max(
+            layout.gates * max(wide_span(layout), narrow_span(layout, 2, k.target))
+            for layout in layouts
         )
-        lanes = products[0].layout.units.lanes
-        self.k, self.half = k, vectors * lanes
-        type_ = TensorType(products[0].kernel.pointer.dtype, (batch, 2 * self.half))
-        self.pointer = k.write(lowering.scratch(type_, "corner"))
+        self.pointer = k.write(k.lowering.scratch(TensorType(dtype, (batch, self.width)), "corner"))
 
     def gates(
         self,
@@ -212,23 +234,19 @@ class Corner:
         rows: Sequence[Index],
         block: UnitBlock,
         sums: Sequence[Register],
-        half: int,
-    ) -> Gates:
-        """The sums of a tile as gates; those of one row stay in registers where each has its own."""
+    ) -> Callable[[Index, int], Sequence[Register]]:
+        """The gates of a row and vector; one row's stay in registers where each has its own."""
         k, count, lanes = self.k, product.count(block), product.kind(block).lanes
         number = count // block.vectors
         if len(rows) == 1 and lanes == block.lanes:
             return lambda row, vector: sums[vector * number : (vector + 1) * number]
-
-        def place(row: Index) -> Index:
-            return row * (2 * self.half) + half * self.half
-
         for i, row in enumerate(rows):
             for slot in range(count):
-                k.store(self.pointer, place(row) + slot * lanes, sums[i * count + slot])
+                place = row * self.width + slot * lanes
+                k.store(self.pointer, place, sums[i * count + slot])
 
         def load(row: Index, vector: int) -> list[Register]:
-            start = place(row) + vector * number * lanes
+            start = row * self.width + vector * number * lanes
             return [
                 k.load(self.pointer, start + gate * block.lanes, block.lanes)
                 for gate in range(product.layout.gates)

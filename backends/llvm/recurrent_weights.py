@@ -19,12 +19,12 @@ from kerac.backends.llvm.kernel import INDEX, Index, Kind, Mask, Pointer, Regist
 from kerac.backends.llvm.lowering import GroupKernel, Lowering
 from kerac.backends.llvm.plan import Buffer
 from kerac.ir.graph import Value
-from kerac.ir.types import TensorType
+from kerac.ir.types import TensorType, numpy_dtype
 
 
 @dataclass(frozen=True)
 class UnitBlock:
-    """Units from `first` on in `vectors` vectors of `lanes`; the mask is that of the last vector."""
+    """Units from `first` on, in `vectors` vectors of `lanes`, the last one masked."""
 
     first: Index
     vectors: int
@@ -64,7 +64,7 @@ class UnitLayout:
 
     @property
     def row(self) -> int:
-        """Units rounded up to full vectors: the distance of rows of states, so that each begins aligned."""
+        """Units rounded up to full vectors, so that rows of states begin aligned."""
         return -(-self.units // self.lanes) * self.lanes
 
 
@@ -140,16 +140,17 @@ def packed_buffer(
     group: Group,
     matrix: Value,
     layout: GateLayout,
+    dtype: str,
     gates: tuple[int, ...],
     row: int | None = None,
 ) -> Buffer:
     """Some gates of a matrix, or of one row; packed now if it is known, else at every run."""
     array = constant_array(matrix)
     if array is None:
-        return _pack_at_run_time(lowering, group, matrix, layout, gates, row)
+        return _pack_at_run_time(lowering, group, matrix, layout, dtype, gates, row)
     key = (id(array), layout.units.lanes, layout.gates, -1 if row is None else row, *gates)
     if key not in lowering.packed:
-        rows = array.reshape(-1, array.shape[-1])
+        rows = array.reshape(-1, array.shape[-1]).astype(numpy_dtype(dtype))
         lowering.packed[key] = layout.pack(rows if row is None else rows[row : row + 1], gates)
     return lowering.constant(lowering.packed[key], "weights")
 
@@ -159,13 +160,14 @@ def _pack_at_run_time(
     group: Group,
     matrix: Value,
     layout: GateLayout,
+    dtype: str,
     gates: tuple[int, ...],
     row: int | None,
 ) -> Buffer:
     units = layout.units
     columns = matrix.shape[-1]
     depth = 1 if row is not None or matrix.ndim == 1 else matrix.shape[0]
-    target = lowering.scratch(TensorType(matrix.dtype, (depth * layout.size,)), "weights")
+    target = lowering.scratch(TensorType(dtype, (depth * layout.size,)), "weights")
     k = lowering.kernel(group, "pack_weights")
     source, sink = k.read(matrix), k.write(target)
 
@@ -174,11 +176,11 @@ def _pack_at_run_time(
         number, lanes = layout.slots(block)
         if block.lanes != units.lanes:
             for slot in range(number):
-                k.store(sink, start + slot * lanes, k.number(0.0, Kind(matrix.dtype, lanes)))
+                k.store(sink, start + slot * lanes, k.number(0.0, Kind(dtype, lanes)))
         for place, gate in enumerate(gates):
             origin = (r + (row or 0)) * columns + gate * units.units + block.first
             value = k.load(source, origin, block.lanes, block.mask)
-            k.store(sink, start + place * block.lanes, value)
+            k.store(sink, start + place * block.lanes, k.convert(value, dtype))
 
     def rows(block: UnitBlock) -> None:
         k.loop("r", 0, depth, lambda r: block_row(block, r))
@@ -195,7 +197,7 @@ def over_units(
     body: Callable[[UnitBlock], None],
     backwards: Register | bool = False,
 ) -> None:
-    """body(UnitBlock) for all units, `span` vectors at once, the wide ones last to first on demand."""
+    """body(UnitBlock) for all units, `span` vectors at once; on demand from the last ones on."""
     wide, step = units.full // span, span * units.lanes
     if isinstance(backwards, Register) and wide > 1:
         start: Any = k.select(backwards, (wide - 1) * step, 0, INDEX)

@@ -1,7 +1,8 @@
 """Vector mathematics in registers: the `Mathematics` protocol over a kernel builder.
 
-f32 functions are polynomials evaluated inline; the docstrings say how many units in the last place (ULP) they may be
-off, anywhere in the range, and the tests check that. f16 and bf16 are computed in f32. f64 calls libm, lane by lane.
+f32 functions are polynomials evaluated inline; the docstrings say how many units in the last place
+(ULP) they may be off, anywhere in the range, and the tests check that. f16 and bf16 are computed in
+f32. f64 calls libm, lane by lane.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ LOG = (
     -2.4999993993e-1,
     3.3333331174e-1,
 )
-# of erf(x) / x - 1 in x^2 for |x| < ERF_BEND, and of -log(1 - erf(x)) / x - 1 in x beyond (Juffa, 2016)
+# of erf(x) / x - 1 in x^2 for |x| < ERF_BEND, of -log(1 - erf(x)) / x - 1 in x beyond (Juffa, 2016)
 ERF_BEND = 0.921875
 ERF_NEAR = (
     -5.96761703e-4,
@@ -88,7 +89,7 @@ class KernelMathematics:
 
     @narrow_in_f32
     def exp(self, x: Any) -> Any:
-        """2^n * exp(r) with x = n ln 2 + r. 1.2 ULP; 0 below and infinity above the range."""
+        """2^n e^r with x = n ln 2 + r. 1.2 ULP; 0 below and infinity above the range."""
         if x.kind.dtype == "f64":
             return self.k.compute("exp", x)
         # what is clamped becomes 0 or infinity in the last step
@@ -139,7 +140,7 @@ class KernelMathematics:
 
     @narrow_in_f32
     def log(self, x: Any) -> Any:
-        """log(m) + e ln 2 with x = m 2^e and m in [sqrt(1/2), sqrt(2)). 1 ULP; NaN below 0, -infinity at 0."""
+        """ln m + e ln 2 with x = m 2^e. 1 ULP; NaN below 0, -infinity at 0."""
         if x.kind.dtype == "f64":
             return self.k.compute("log", x)
         k = self.k
@@ -190,6 +191,11 @@ class KernelMathematics:
     @narrow_in_f32
     def tanh(self, x: Any) -> Any:
         """p / (p + 2) with p = exp(2x) - 1. 2.7 ULP."""
+        numerator, denominator = self.tanh_fraction(x)
+        return numerator / denominator
+
+    def tanh_fraction(self, x: Any) -> tuple[Any, Any]:
+        """Numerator and denominator of tanh(x), so that one division may serve a product."""
         k = self.k
         # beyond, the result is 1 to the last place; for positive numbers p + 2 is rounded less
         most = 9.02 if x.kind.dtype == "f32" else 20.0
@@ -200,12 +206,16 @@ class KernelMathematics:
             n, inner = self._expm1_parts(twice)
             scale = self._power_of_two(n)
             p = k.fma(inner, scale, scale - 1.0)
-        return k.compute("copysign", p / (p + 2.0), x)
+        return k.compute("copysign", p, x), p + 2.0
 
     @narrow_in_f32
     def sigmoid(self, x: Any) -> Any:
         """1 / (1 + exp(-x)). 2.4 ULP where that is a normal number, 0 below."""
-        return 1.0 / (self.exp(-x) + 1.0)
+        return 1.0 / self.sigmoid_denominator(x)
+
+    def sigmoid_denominator(self, x: Any) -> Any:
+        """1 / sigmoid(x), so that one division may serve a product."""
+        return self.exp(-x) + 1.0
 
     @narrow_in_f32
     def erf(self, x: Any) -> Any:
