@@ -92,10 +92,10 @@ class Convolution(WindowLayer, registered=False):
     data_format: GivenDataFormat = None
     dilation_rate: Sizes = 1
     groups: int = 1
-    activation: Activation = None  # type: ignore[assignment]
+    activation: Activation = None
     use_bias: bool = True
-    kernel_initializer: Start = "glorot_uniform"  # type: ignore[assignment]
-    bias_initializer: Start = "zeros"  # type: ignore[assignment]
+    kernel_initializer: Start = "glorot_uniform"
+    bias_initializer: Start = "zeros"
     kernel_regularizer: Regularizer = None
     bias_regularizer: Regularizer = None
     activity_regularizer: Regularizer = None
@@ -152,7 +152,20 @@ class Conv3D(Convolution):
     rank = 3
 
 
-class DepthwiseConvolution(WindowLayer, registered=False):
+class ChannelwiseLayer(WindowLayer, registered=False):
+    """A convolution of each channel alone."""
+
+    @classmethod
+    def modernize(cls, arguments: dict[str, Any]) -> dict[str, Any]:
+        # what Keras 2 wrote, because these were Convolutions there
+        if arguments.get("groups") == 1:
+            del arguments["groups"]
+        for name in ("kernel_initializer", "kernel_regularizer", "kernel_constraint"):
+            arguments.pop(name, None)
+        return super().modernize(arguments)
+
+
+class DepthwiseConvolution(ChannelwiseLayer, registered=False):
     """`depth_multiplier` kernels over each channel alone.
 
     inputs: f32[N, *spatial, C], kernel: f32[*kernel_size, C, M] -> f32[N, *positions, C*M]
@@ -164,10 +177,10 @@ class DepthwiseConvolution(WindowLayer, registered=False):
     depth_multiplier: int = 1
     data_format: GivenDataFormat = None
     dilation_rate: Sizes = 1
-    activation: Activation = None  # type: ignore[assignment]
+    activation: Activation = None
     use_bias: bool = True
-    depthwise_initializer: Start = "glorot_uniform"  # type: ignore[assignment]
-    bias_initializer: Start = "zeros"  # type: ignore[assignment]
+    depthwise_initializer: Start = "glorot_uniform"
+    bias_initializer: Start = "zeros"
     depthwise_regularizer: Regularizer = None
     bias_regularizer: Regularizer = None
     activity_regularizer: Regularizer = None
@@ -201,7 +214,7 @@ class DepthwiseConv2D(DepthwiseConvolution):
     rank = 2
 
 
-class SeparableConvolution(WindowLayer, registered=False):
+class SeparableConvolution(ChannelwiseLayer, registered=False):
     """A depthwise convolution, then one with windows of one element that mixes channels.
 
     inputs: f32[N, *spatial, C], depthwise_kernel: f32[*kernel_size, C, M],
@@ -215,11 +228,11 @@ class SeparableConvolution(WindowLayer, registered=False):
     data_format: GivenDataFormat = None
     dilation_rate: Sizes = 1
     depth_multiplier: int = 1
-    activation: Activation = None  # type: ignore[assignment]
+    activation: Activation = None
     use_bias: bool = True
-    depthwise_initializer: Start = "glorot_uniform"  # type: ignore[assignment]
-    pointwise_initializer: Start = "glorot_uniform"  # type: ignore[assignment]
-    bias_initializer: Start = "zeros"  # type: ignore[assignment]
+    depthwise_initializer: Start = "glorot_uniform"
+    pointwise_initializer: Start = "glorot_uniform"
+    bias_initializer: Start = "zeros"
     depthwise_regularizer: Regularizer = None
     pointwise_regularizer: Regularizer = None
     bias_regularizer: Regularizer = None

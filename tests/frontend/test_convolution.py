@@ -136,6 +136,15 @@ def test_weights_have_the_names_and_paths_of_keras() -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["DepthwiseConv2D", "SeparableConv2D"])
+def test_configs_of_keras_2(name: str) -> None:
+    cls = getattr(convolution, name)
+    config = cls(**({"filters": 4} if name.startswith("S") else {}), kernel_size=3).get_config()
+    glorot = {"class_name": "GlorotUniform", "config": {"seed": None}}
+    old = {"groups": 1, "kernel_initializer": glorot, "kernel_constraint": None, "dtype": "float32"}
+    assert cls.from_config(config | old).get_config() == config
+
+
 @pytest.mark.parametrize(
     "alias", ["Convolution1D", "Convolution2D", "Convolution3D", "SeparableConvolution2D"]
 )

@@ -170,6 +170,19 @@ def test_weights_read_from_a_config_have_the_paths_of_keras() -> None:
     assert [w.path for w in read.weights] == [w.path for w in theirs.weights]
 
 
+def test_configs_of_keras_2() -> None:
+    inner = {
+        "name": "lstm",
+        "units": 3,
+        "implementation": 2,
+        "time_major": False,
+        "dtype": "float32",
+    }
+    config = {"name": "both", "layer": {"class_name": "LSTM", "config": inner}, "merge_mode": "sum"}
+    layer = ours.Bidirectional.from_config(config)
+    assert [child.name for child in layer.children().values()] == ["forward_lstm", "backward_lstm"]
+
+
 @pytest.mark.parametrize(
     ("make", "fact"),
     [
