@@ -1,4 +1,4 @@
-"""Rows of a table by number; a number outside the table takes the nearest row, whatever the input holds."""
+"""Rows of a table by number; a number outside the table takes the nearest row."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from kerac.ir.ops.movement import Gather
 @lowers(Gather)
 def lower_gather(lowering: Lowering, group: Group) -> None:
     """y[i, j] = table[clamp(indices[i]), j]"""
-    anchor = group.anchor
-    assert anchor is not None
+    anchor = group.head
     table, indices = anchor.operands
     k = lowering.kernel(group)
     whole, rows, count = anchor.shape, indices.ndim, table.shape[0]
@@ -79,22 +78,22 @@ def _copy_row(
     if not spans:
         k.finish(k.load(source, start), Position(parts))
         return
-    assert k.group.anchor is not None
     first, last = spans[0]
 
     def vector(j: Index, lanes: int, mask: Mask) -> None:
         value = k.load(source, k.add(start, j), lanes, mask)
         k.finish(value, Position((*parts, Part(j, first, last))), mask)
 
-    for_each_vector(k, "j", prod(k.group.anchor.shape[first:last], start=1), vector)
+    for_each_vector(k, "j", prod(k.group.head.shape[first:last], start=1), vector)
 
 
 def clamped(k: GroupKernel, number: Register, count: DimLike) -> Index:
     """A row number of any integer dtype as an index into `count` rows."""
     last = k.subtract(k.dim(count), 1)
+    row: Index
     if number.kind.is_unsigned:
-        wide = k.convert(number, "u64")
         limit = k.bitcast(last, "u64") if isinstance(last, Register) else last
-        return k.bitcast(k.minimum(wide, limit), "i64")
-    wide = k.convert(number, "i64")
-    return k.maximum(k.minimum(wide, last), 0)
+        row = k.bitcast(k.minimum(k.convert(number, "u64"), limit), "i64")
+    else:
+        row = k.maximum(k.minimum(k.convert(number, "i64"), last), 0)
+    return row

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 
 from kerac.backends.llvm.elementwise import collapse, for_each_element
 from kerac.backends.llvm.grouping import Group
-from kerac.backends.llvm.kernel import Index, Kind, Mask, Register
+from kerac.backends.llvm.kernel import Index, Kind, LoopKind, Mask, Register
 from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
 from kerac.backends.llvm.pointwise import Part, Position, epilogue_shapes, for_each_vector, load_at
 from kerac.ir.dims import DimLike
@@ -17,6 +18,7 @@ from kerac.ir.ops.movement import Concatenate, Pad
 from kerac.ir.types import Shape
 
 Parts = tuple[Part, ...]
+Spans = tuple[tuple[int, int], ...]
 Element = Callable[[Index, int, Mask], Register]  # index, lanes, mask
 
 
@@ -24,16 +26,16 @@ Element = Callable[[Index, int, Mask], Register]  # index, lanes, mask
 class Box:
     """A block of the result: along each span of its axes `length` places from `start` on."""
 
-    spans: tuple[tuple[int, int], ...]
+    spans: Spans
     starts: tuple[DimLike, ...]
     lengths: tuple[DimLike, ...]
 
     def fill(self, k: GroupKernel, element: Element, parts: Parts = (), row: Index = 0) -> None:
-        """Finish element(i, lanes, mask), i counting through the block row by row, from row `row` on."""
+        """Finish element(i, lanes, mask), i counting all elements in order, from `row` on."""
         place = len(self.spans) - 1
         (first, last), start, length = self.spans[0], k.dim(self.starts[0]), self.lengths[0]
         row = k.multiply(row, k.dim(length))
-        kind = "serial" if parts else "parallel"
+        kind: LoopKind = "serial" if parts else "parallel"
 
         def vector(i: Index, lanes: int, mask: Mask) -> None:
             value = element(k.add(row, i), lanes, mask)
@@ -50,7 +52,7 @@ class Box:
         k.loop(f"i{first}", 0, k.dim(length), step, kind=kind)
 
 
-def spans_from(shape: Shape, axes: Sequence[int], group: Group) -> tuple[tuple[int, int], ...]:
+def spans_from(shape: Shape, axes: Sequence[int], group: Group) -> Spans:
     """Spans of axes that run as one; a new one begins at each of `axes`."""
     marks = [(1,) * axis + tuple(shape[axis:]) for axis in axes]
     return tuple(collapse(shape, [*marks, *epilogue_shapes(group)]))
@@ -73,10 +75,8 @@ def copy_operand(k: GroupKernel, x: Value) -> None:
 @lowers(Concatenate)
 def lower_concatenate(lowering: Lowering, group: Group) -> None:
     """y[i, start + j, l] = x[i, j, l] for each operand x"""
-    anchor = group.anchor
-    assert anchor is not None
-    assert isinstance(anchor.op, Concatenate)
-    axis, whole = anchor.op.axis, anchor.shape
+    anchor = group.head
+    axis, whole = group.head_op(Concatenate).axis, anchor.shape
     operands = [x for x in anchor.operands if x.shape[axis] != 0]
     k = lowering.kernel(group)
     if len(operands) <= 1:
@@ -87,7 +87,7 @@ def lower_concatenate(lowering: Lowering, group: Group) -> None:
     before = [span for span in spans if span[1] <= axis]
 
     def rows(place: int, parts: Parts, row: Index) -> None:
-        """All operands share the loops outside the axis, so that the result is written from front to back."""
+        """The operands share the loops outside the axis: the result is written front to back."""
         if place == len(before):
             _side_by_side(k, operands, axis, spans[place:], parts, row)
             return
@@ -122,33 +122,30 @@ def _side_by_side(
         inner = size(x.shape, axis + 1, spans[0][1])
         lengths = tuple(size(x.shape, first, last) for first, last in spans)
         box = Box(spans, (start * inner, *(0 for _ in spans[1:])), lengths)
-        box.fill(k, lambda i, lanes, mask, x=pointer: k.load(x, i, lanes, mask), parts, row)
+        box.fill(k, partial(k.load, pointer), parts, row)
         start = start + x.shape[axis]
 
 
 @lowers(Pad)
 def lower_pad(lowering: Lowering, group: Group) -> None:
     """y[before + i] = x[i], and the value around"""
-    anchor = group.anchor
-    assert anchor is not None
-    assert isinstance(anchor.op, Pad)
+    anchor = group.head
     k = lowering.kernel(group)
-    padding, x = anchor.op.padding, anchor.operands[0]
+    padding, x = group.head_op(Pad).padding, anchor.operands[0]
     padded = [axis for axis, pair in enumerate(padding) if any(pair)]
     if padded and x.tensor_type.size != 0:
         _Padding(k, x, spans_from(anchor.shape, padded, group)).rows(0, (), 0)
     elif padded:
         whole = tuple(collapse(anchor.shape, epilogue_shapes(group)))
-        _fill(k, anchor, whole, ())
+        fill_value(k, whole, ())
     else:
         copy_operand(k, x)
     lowering.launch(k)
 
 
-def _fill(k: GroupKernel, anchor: Value, spans: tuple[tuple[int, int], ...], parts: Parts) -> None:
+def fill_value(k: GroupKernel, spans: Spans, parts: Parts) -> None:
     """The value of the padding along all of `spans`."""
-    assert isinstance(anchor.op, Pad)
-    value = anchor.op.value
+    anchor, value = k.group.head, k.group.head_op(Pad).value
     lengths = tuple(size(anchor.shape, first, last) for first, last in spans)
     box = Box(spans, (0,) * len(spans), lengths)
     box.fill(k, lambda _, lanes, mask: k.number(value, Kind(anchor.dtype, lanes)), parts)
@@ -160,36 +157,30 @@ class _Padding:
 
     k: GroupKernel
     x: Value
-    spans: tuple[tuple[int, int], ...]
+    spans: Spans
 
     def rows(self, place: int, parts: Parts, row: Index) -> None:
         """The span at `place` and those inside it; `row` counts the rows of x that lie outside."""
-        k, x, anchor = self.k, self.x, self.k.group.anchor
-        assert anchor is not None
-        assert isinstance(anchor.op, Pad)
+        k, x = self.k, self.x
         first, last = self.spans[place]
-        before, after = self._around(anchor.op, first, last)
+        before, after = self._around(first, last)
         length = size(x.shape, first, last)
         rest = self.spans[place + 1 :]
         if not rest:
-            pointer, kind = k.read(x), Kind(x.dtype)
-            value = anchor.op.value
-            around = ((0, before), (before + length, after))
-            for start, count in around:
-                Box(((first, last),), (start,), (count,)).fill(
-                    k, lambda _, lanes, mask: k.number(value, kind.with_lanes(lanes)), parts
-                )
-            Box(((first, last),), (before,), (length,)).fill(
-                k, lambda i, lanes, mask: k.load(pointer, i, lanes, mask), parts, row
-            )
+            pointer = k.read(x)
+            for start, count in ((0, before), (before + length, after)):
+                Box(self.spans[-1:], (start,), (count,)).fill(k, self._value, parts)
+            middle = Box(self.spans[-1:], (before,), (length,))
+            middle.fill(k, partial(k.load, pointer), parts, row)
             return
         inside, lead = k.dim(length), k.dim(before)
-        outer = "serial" if parts else "parallel"
+        outer: LoopKind = "serial" if parts else "parallel"
 
         def margin(i: Index) -> None:
-            place = i if before == 0 else k.select(k.compare("less", i, lead), i, k.add(i, inside))
-            place = k.add(i, inside) if before == 0 else place
-            _fill(k, anchor, rest, (*parts, Part(place, first, last)))
+            behind = k.add(i, inside)
+            if before != 0:
+                behind = k.select(k.compare("less", i, lead), i, behind)
+            fill_value(k, rest, (*parts, Part(behind, first, last)))
 
         def line(i: Index) -> None:
             inner = k.add(k.multiply(row, inside), i)
@@ -198,10 +189,14 @@ class _Padding:
         k.loop("m", 0, k.dim(before + after), margin, kind=outer)
         k.loop(f"i{first}", 0, inside, line, kind=outer)
 
-    def _around(self, op: Pad, first: int, last: int) -> tuple[DimLike, DimLike]:
+    def _value(self, _: Index, lanes: int, __: Mask) -> Register:
+        return self.k.number(self.k.group.head_op(Pad).value, Kind(self.x.dtype, lanes))
+
+    def _around(self, first: int, last: int) -> tuple[DimLike, DimLike]:
         """Elements before and after the operand's along a span."""
+        padding = self.k.group.head_op(Pad).padding
         for axis in range(first, last):
-            if any(op.padding[axis]):
+            if any(padding[axis]):
                 inner = size(self.x.shape, axis + 1, last)
-                return op.padding[axis][0] * inner, op.padding[axis][1] * inner
+                return padding[axis][0] * inner, padding[axis][1] * inner
         return 0, 0

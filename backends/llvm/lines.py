@@ -1,8 +1,8 @@
-"""Walking an array some of whose axes are reduced: kept axes outside, the lines that are reduced inside.
+"""Walking an array some of whose axes are reduced: kept axes outside, reduced lines inside.
 
-Where the last axis is reduced, vectors run along the line and one scalar comes out of it. Where it is kept, vectors
-take neighbouring lines side by side and every lane holds its own result. Sums of one line are always taken in the
-same order, whatever other lines there are.
+Where the last axis is reduced, vectors run along the line and one scalar comes out of it. Where it
+is kept, vectors take neighbouring lines side by side and every lane holds its own result. Sums of
+one line are always taken in the same order, whatever other lines there are.
 """
 
 from __future__ import annotations
@@ -12,20 +12,18 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
+from kerac.backends.llvm.accumulation import Combine, blocked_loop, joined
 from kerac.backends.llvm.elementwise import collapse
 from kerac.backends.llvm.kernel import Index, Kind, Mask, Pointer, Register
 from kerac.backends.llvm.lowering import GroupKernel
 from kerac.backends.llvm.pointwise import Part, Position, for_each_vector, strides
-from kerac.ir.dims import DimLike
+from kerac.ir.dims import DimLike, known_dim
 from kerac.ir.types import Shape
 
-BLOCK = 256  # steps of a sum after which a new partial sum begins, so that rounding does not pile up
 WAYS = 4  # independent accumulators that hide the latency of an addition
 
-Combine = Callable[[Any, Any], Any]
 Step = Callable[[Any, Register, Mask], Any]
 PlacedStep = Callable[[Any, Register, Mask, Index], Any]
-Accumulate = Callable[[Index, Sequence[Any]], Sequence[Any]]
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class Nest:
 
     @classmethod
     def of(cls, shape: Shape, axes: Sequence[int], shapes: Sequence[Shape] = ()) -> Nest:
-        """The runs of `shape` reduced along `axes`, where operands of `shapes` are read at the same places."""
+        """The runs of `shape` reduced along `axes`; operands of `shapes` are read beside it."""
         kept = tuple(1 if axis in axes else dim for axis, dim in enumerate(shape))
         distances = strides(shape)
         runs = []
@@ -82,7 +80,9 @@ class Nest:
 
     def position(self, indices: Indices) -> Position:
         """The place where the runs have `indices`."""
-        return Position(tuple(Part(indices[run], run.first, run.last) for run in self.runs if run in indices))
+        return Position(
+            tuple(Part(indices[run], run.first, run.last) for run in self.runs if run in indices)
+        )
 
     def for_each_kept(self, k: GroupKernel, body: Callable[[Indices], None]) -> None:
         """body(indices) for all places of the runs outside."""
@@ -126,12 +126,12 @@ class Line:
         return Kind(self.dtype, self.lanes)
 
     def fold(self, step: Step, start: float, combine: Combine) -> Any:
-        """step(accumulator, x, mask) over the whole line, beginning with `start`; `combine` joins partial results."""
+        """step(accumulator, x, mask) over the line from `start`; `combine` joins partial ones."""
         if self.registers is not None:
             ways: list[Any] = [start] * min(WAYS, len(self.registers))
             for place, (x, mask) in enumerate(zip(self.registers, self._masks(), strict=True)):
                 ways[place % len(ways)] = step(ways[place % len(ways)], x, mask)
-            return _joined(ways, combine)
+            return joined(ways, combine)
 
         return self._fold(lambda total, x, mask, _: step(total, x, mask), start, combine)
 
@@ -161,7 +161,7 @@ class Line:
                 kinds=[self.kind] * WAYS,
             )
 
-        return _joined(deeper(0, self.indices, [start] * WAYS), combine)
+        return joined(deeper(0, self.indices, [start] * WAYS), combine)
 
     def _innermost(
         self,
@@ -206,12 +206,13 @@ class Line:
         return self.k.convert(self.k.load(self.pointer, place, self.lanes, mask), self.dtype)
 
     def _place(self, indices: Indices, way: int = 0) -> Index:
-        """Offset of the vector at `indices`, or of the one `way` steps farther along the innermost reduced run."""
+        """Offset of the vector at `indices`, or `way` steps farther along the innermost run."""
         place = offset_of(self.k, indices)
         if not way:
             return place
         step: Index = self.lanes if self.nest.along else self.k.dim(self.nest.inside[-1].stride)
-        return self.k.add(place, self.k.multiply(step, way))
+        farther: Index = self.k.add(place, self.k.multiply(step, way))
+        return farther
 
     def _masks(self) -> list[Mask]:
         """Masks of the vectors of a line in registers."""
@@ -260,7 +261,7 @@ class Line:
     def map_sum(
         self, function: Callable[[Register, Mask], Register], memory: Callable[[], Pointer]
     ) -> tuple[Line, Any]:
-        """The line of function(x, mask) and its sum; the line is in registers where this one is, else in `memory`.
+        """The line of function(x, mask) and its sum; kept in registers as this one, or in `memory`.
 
         `function` gives 0 in lanes that the mask excludes.
         """
@@ -284,10 +285,17 @@ class Line:
         def nest(place: int, indices: Indices) -> None:
             if place < len(inside):
                 run = inside[place]
-                k.loop(f"r{place}", 0, k.dim(run.length), lambda i: nest(place + 1, {**indices, run: i}))
+                k.loop(
+                    f"r{place}",
+                    0,
+                    k.dim(run.length),
+                    lambda i: nest(place + 1, {**indices, run: i}),
+                )
             elif self.nest.along:
                 last = self.nest.runs[-1]
-                for_each_vector(k, "v", last.length, lambda i, _, mask: body({**indices, last: i}, mask))
+                for_each_vector(
+                    k, "v", last.length, lambda i, _, mask: body({**indices, last: i}, mask)
+                )
             else:
                 body(indices, self.mask)
 
@@ -327,13 +335,16 @@ def _loaded(line: Line) -> Line:
         return line
     vectors = -(-nest.count // line.lanes) if nest.along else nest.count
     if nest.along and nest.inside:
-        vectors = -(-int(nest.runs[-1].length) // line.lanes)  # type: ignore[call-overload]
-        vectors *= prod(int(run.length) for run in nest.inside)  # type: ignore[call-overload]
+        vectors = -(-known_dim(nest.runs[-1].length) // line.lanes)
+        for run in nest.inside:
+            vectors *= known_dim(run.length)
     if vectors > k.target.vector_registers // 2:
         return line
     return replace(
         line,
-        registers=tuple(line._load(line._place(indices), mask) for indices, mask in _unrolled(line)),
+        registers=tuple(
+            line._load(line._place(indices), mask) for indices, mask in _unrolled(line)
+        ),
     )
 
 
@@ -342,11 +353,11 @@ def _unrolled(line: Line) -> list[tuple[Indices, Mask]]:
     nest, k = line.nest, line.k
     found: list[Indices] = [line.indices]
     for run in nest.inside:
-        found = [{**indices, run: i} for indices in found for i in range(int(run.length))]  # type: ignore[call-overload]
+        found = [{**indices, run: i} for indices in found for i in range(known_dim(run.length))]
     if not nest.along:
         return [(indices, line.mask) for indices in found]
     last = nest.runs[-1]
-    length = int(last.length)  # type: ignore[call-overload]
+    length = known_dim(last.length)
     return [
         ({**indices, last: i}, k.tail_mask(length - i, line.lanes))
         for indices in found
@@ -360,45 +371,3 @@ def offset_of(k: GroupKernel, indices: Indices) -> Index:
     for run, index in indices.items():
         place = place + index * k.dim(run.stride)
     return place
-
-
-def blocked_loop(
-    k: GroupKernel,
-    stop: Index,
-    step: int,
-    body: Accumulate,
-    sums: Sequence[Any],
-    kinds: Sequence[Kind],
-    start: float,
-    combine: Combine,
-) -> Sequence[Any]:
-    """body(i, sums) for i in range(0, stop, step); long loops begin a new partial result every now and then."""
-    span = BLOCK * step
-    if isinstance(stop, int) and stop <= span:
-        return k.loop(
-            "i", 0, stop, lambda i, *inner: body(i, inner), step=step, carried=sums, kinds=kinds
-        )
-
-    def block(first: Index, *outer: Any) -> Sequence[Any]:
-        end = k.minimum(first + span, stop)
-        inner = k.loop(
-            "i",
-            first,
-            end,
-            lambda i, *values: body(i, values),
-            step=step,
-            carried=[start] * len(sums),
-            kinds=kinds,
-        )
-        return [combine(a, b) for a, b in zip(outer, inner, strict=True)]
-
-    return k.loop("block", 0, stop, block, step=span, carried=sums, kinds=kinds)
-
-
-def _joined(ways: Sequence[Any], combine: Combine) -> Any:
-    """Neighbours combined until one is left."""
-    values = list(ways)
-    while len(values) > 1:
-        pairs = [combine(*values[i : i + 2]) for i in range(0, len(values) - 1, 2)]
-        values = pairs + values[len(values) - len(values) % 2 :]
-    return values[0]

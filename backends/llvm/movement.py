@@ -1,4 +1,4 @@
-"""Movement of elements: transposing, broadcasting, slicing, reversing and repeating, all as strided views."""
+"""Movement: transposing, broadcasting, slicing, reversing and repeating as strided views."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ Indices = dict[Place, Index]
 @lowers(Transpose, BroadcastTo, Slice, Reverse, Repeat)
 def lower_view(lowering: Lowering, group: Group) -> None:
     """y[i...] = x[base + i * stride ...]"""
-    anchor = group.anchor
-    assert anchor is not None
+    anchor = group.head
     k = lowering.kernel(group)
     view = view_of(anchor)
     sections = view.sections(anchor.shape, epilogue_shapes(group))
@@ -35,7 +34,7 @@ def lower_view(lowering: Lowering, group: Group) -> None:
 
 @dataclass(frozen=True)
 class _Mover:
-    """One view under construction; the way that vectors run along is the last one of the last section."""
+    """One view under construction; vectors run along the last way of the last section."""
 
     k: GroupKernel
     x: Pointer
@@ -76,7 +75,9 @@ class _Mover:
         else:
             self._over(places, {}, lambda at: self.k.finish(self._read(at), self._position(at)))
 
-    def _over(self, places: Sequence[Place], indices: Indices, body: Callable[[Indices], None]) -> None:
+    def _over(
+        self, places: Sequence[Place], indices: Indices, body: Callable[[Indices], None]
+    ) -> None:
         """Loops over the ways at `places`."""
         if not places:
             body(indices)
@@ -155,7 +156,7 @@ class _Mover:
         self._pieces(inner, lanes, vector)
 
     def _pieces(self, place: Place, size: int, body: Callable[[Index, Index], None]) -> None:
-        """body(first, count) for pieces of `size` of a way, the last one shorter where it does not divide."""
+        """body(first, count) for pieces of `size` of a way; the last one may be shorter."""
         k, length = self.k, self.k.dim(self.way(place).length)
         full = length // size * size
         k.loop("t", 0, full, lambda i: body(i, size), step=size)
@@ -170,8 +171,8 @@ class _Mover:
         """The operand's vectors run along `unit`, those of the result along `inner`."""
         rows, columns = self.way(unit), self.way(inner)
         if isinstance(rows.length, int) and rows.length <= FEW and columns.stride == rows.length:
-            taken = [(number, {unit: number}) for number in range(rows.length)]
-            self._spaced([unit, inner], rows.length, taken, rows.length)
+            made: list[tuple[int, Indices]] = [(row, {unit: row}) for row in range(rows.length)]
+            self._spaced([unit, inner], rows.length, made, rows.length)
         elif (
             isinstance(columns.length, int)
             and columns.length <= FEW
@@ -203,13 +204,15 @@ class _Mover:
             self._pieces(
                 unit,
                 size,
-                lambda r, rows: self._pieces(inner, size, lambda c, columns: tile(indices, r, rows, c, columns)),
+                lambda r, rows: self._pieces(
+                    inner, size, lambda c, columns: tile(indices, r, rows, c, columns)
+                ),
             )
 
         self._over([place for place in self.places if place not in (unit, inner)], {}, tiles)
 
     def _interleaved(self, pair: Sequence[Place], count: int) -> None:
-        """`count` elements in a row of the result, each from an array of its own or all from one, lie in neighbours."""
+        """`count` neighbours of the result lie apart in the operand, or are one element of it."""
         k, lanes = self.k, self.k.lanes
         unit, inner = pair
         sources = 1 if self.way(inner).stride == 0 else count
@@ -222,7 +225,9 @@ class _Mover:
             def finish(number: int, valid: Index) -> None:
                 flat = range(number * lanes, (number + 1) * lanes)
                 value = pick(k, loaded, [i % count % sources * lanes + i // count for i in flat])
-                k.finish(value, self._position({**at, inner: number * lanes}), k.tail_mask(valid, lanes))
+                k.finish(
+                    value, self._position({**at, inner: number * lanes}), k.tail_mask(valid, lanes)
+                )
 
             for number in range(count):
                 valid = k.subtract(k.multiply(rows, count), number * lanes)
@@ -236,7 +241,7 @@ class _Mover:
     ) -> None:
         """Vectors along the last way, whose elements are `stride` apart.
 
-        `rows` are the results made from what is read: (offset of its first element, indices); they reach over
+        `rows` are what is made of them: (offset of the first element, indices). They reach over
         `reach` neighbours of each element.
         """
         k, lanes, inner = self.k, self.k.lanes, self.places[-1]

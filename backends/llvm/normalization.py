@@ -1,4 +1,4 @@
-"""Normalization: by statistics of each sample (layer norm), or by given ones (batch norm that was not folded)."""
+"""Layer norm, by statistics of each sample, and batch norm that was not folded, by given ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kerac.backends.llvm.elementwise import for_each_element
 from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import Index, Mask, Register
 from kerac.backends.llvm.lines import Line, Nest, for_each_line
-from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
+from kerac.backends.llvm.lowering import Lowering, lowers
 from kerac.backends.llvm.plan import Buffer
 from kerac.backends.llvm.pointwise import (
     Position,
@@ -26,12 +26,9 @@ from kerac.ir.types import Shape, TensorType, numpy_dtype
 @lowers(LayerNorm)
 def lower_layer_norm(lowering: Lowering, group: Group) -> None:
     """y[i] = (x[i] - mean) / sqrt(mean of (x - mean)^2 + epsilon) * gamma[i] + beta[i]"""
-    anchor = group.anchor
-    assert anchor is not None
-    op = anchor.op
-    assert isinstance(op, LayerNorm)
-    x, gamma, beta = (*anchor.inputs, None, None)[:3]
-    assert x is not None
+    anchor = group.head
+    op = group.head_op(LayerNorm)
+    x, (gamma, beta) = anchor.operands[0], (*anchor.inputs[1:], None, None)[:2]
     k = lowering.kernel(group)
     dtype = computing_dtype(x.dtype)
     # gamma and beta have the axes that are reduced, so runs of axes never mix both kinds
@@ -67,15 +64,11 @@ def lower_layer_norm(lowering: Lowering, group: Group) -> None:
 
 @lowers(BatchNorm)
 def lower_batch_norm(lowering: Lowering, group: Group) -> None:
-    """y[i, c] = (x[i, c] - mean[c]) * scale[c] + beta[c], scale = gamma / sqrt(variance + epsilon)"""
-    anchor = group.anchor
-    assert anchor is not None
-    op = anchor.op
-    assert isinstance(op, BatchNorm)
-    x, mean, variance, gamma, beta = (*anchor.inputs, None, None)[:5]
-    assert x is not None
-    assert mean is not None
-    assert variance is not None
+    """y[i, c] = (x[i, c] - mean[c]) * gamma[c] / sqrt(variance[c] + epsilon) + beta[c]"""
+    anchor = group.head
+    op = group.head_op(BatchNorm)
+    x, mean, variance = anchor.operands[:3]
+    gamma, beta = (*anchor.inputs[3:], None, None)[:2]
     scale = scales(lowering, group, op, variance, gamma)
     k = lowering.kernel(group)
     dtype = computing_dtype(x.dtype)
@@ -109,8 +102,12 @@ def scales(
     k = lowering.kernel(group, "scale")
 
     def vector(c: Index, lanes: int, mask: Mask) -> None:
-        root = k.mathematics.sqrt(k.convert(k.load(k.read(variance), c, lanes, mask), dtype) + op.epsilon)
-        numerator = 1.0 if gamma is None else k.convert(k.load(k.read(gamma), c, lanes, mask), dtype)
+        root = k.mathematics.sqrt(
+            k.convert(k.load(k.read(variance), c, lanes, mask), dtype) + op.epsilon
+        )
+        numerator = (
+            1.0 if gamma is None else k.convert(k.load(k.read(gamma), c, lanes, mask), dtype)
+        )
         k.store(k.write(scale), c, numerator / root, mask)
 
     for_each_vector(k, "c", variance.shape[0], vector)

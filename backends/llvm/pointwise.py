@@ -100,9 +100,7 @@ def load_at(
     if lanes == 1 or all(own[axis] == 1 for axis in along):
         return k.load(k.read(source), place)
     if any(own[axis] != whole[axis] for axis in along):
-        raise InternalError(
-            f"{source.name} {type_} is not contiguous along the vectors of {whole}"
-        )
+        raise InternalError(f"{source.name} {type_} is not contiguous along the vectors of {whole}")
     return k.load(k.read(source), place, lanes, mask)
 
 

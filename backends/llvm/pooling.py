@@ -1,8 +1,9 @@
-"""Maximum and mean over windows: vectors run over channels, and what overlapping windows share is combined once.
+"""Maximum and mean over windows: vectors run over channels, what windows share is combined once.
 
-A tile takes R neighbouring positions of the last spatial axis. First each column that they reach is combined along
-all other axes of the window, then each position combines its columns. Padding takes no part: leading axes walk the
-part of the window that lies inside, tiles at the border of the last axis know their columns.
+A tile takes R neighbouring positions of the last spatial axis. First each column that they reach is
+combined along all other axes of the window, then each position combines its columns. Padding takes
+no part: leading axes walk the part of the window that lies inside, tiles at the border of the last
+axis know their columns.
 """
 
 from __future__ import annotations
@@ -37,10 +38,8 @@ Reached = Sequence[Sequence[int]]
 @lowers(MaxPool, AveragePool)
 def lower_pooling(lowering: Lowering, group: Group) -> None:
     """y[n, p, c] = maximum or mean over e of x[n, p * stride + e, c]"""
-    anchor = group.anchor
-    assert anchor is not None
-    op, x = anchor.op, anchor.operands[0]
-    assert isinstance(op, Pool)
+    anchor = group.head
+    op, x = group.head_op(Pool), anchor.operands[0]
     axes = window_axes(
         x.shape[1:-1],
         op.window,
@@ -98,7 +97,7 @@ class _Pool:
                         "w",
                         span.first,
                         stop,
-                        lambda w, span=span: tile(w, span.rows, span.valid),  # type: ignore[misc]
+                        lambda w, span=span: tile(w, span.rows, span.valid),
                         step=span.rows,
                     )
                 return
@@ -130,7 +129,7 @@ class _Pool:
         height: int,
         vector: tuple[Index, int, Mask],
     ) -> None:
-        """`height` positions of the last axis; element e of the window lies inside for the positions reached[e]."""
+        """`height` positions of the last axis; reached[e] are those whose element e lies inside."""
         k, combine, last, leading = self.k, self.combination, self.axes[-1], self.axes[:-1]
         (c, lanes, mask), channels = vector, k.dim(self.anchor.shape[-1])
         columns = sorted({r * last.stride + e for e, rows in enumerate(reached) for r in rows})
@@ -168,7 +167,10 @@ class _Pool:
         lanes: int,
         mask: Mask,
     ) -> None:
-        """The mean, where it is wanted, of `count` elements; `place` is sample, leading positions, position, channel."""
+        """The mean of `count` elements where it is wanted.
+
+        `place` is sample, leading positions, last position, channel.
+        """
         k, ndim = self.k, self.anchor.ndim
         if not isinstance(value, Register):
             value = k.number(value, Kind(self.dtype, lanes))
@@ -187,7 +189,7 @@ class _Pool:
         )
 
     def positions(self, n: Index) -> None:
-        """All of one sample, position by position, walking the part of the window that lies inside."""
+        """All of one sample, position by position, each with what its window reaches."""
         k, axes = self.k, self.axes
         array_rows = k.dim(prod((axis.length for axis in axes), start=1))
         channels = k.dim(self.anchor.shape[-1])

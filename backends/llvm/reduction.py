@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from kerac.backends.llvm.accumulation import blocked_loop, joined
 from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import Index, Kind, Mask, Pointer, Register
-from kerac.backends.llvm.lines import Indices, Line, Nest, Run, blocked_loop, for_each_line, offset_of
+from kerac.backends.llvm.lines import Indices, Line, Nest, Run, for_each_line, offset_of
 from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
 from kerac.backends.llvm.pointwise import epilogue_shapes, spread
 from kerac.ir.ops.reduction import (
@@ -18,8 +19,8 @@ from kerac.ir.ops.reduction import (
     ReduceMean,
     ReduceMin,
     ReduceProduct,
-    Reduction,
     ReduceSum,
+    Reduction,
 )
 from kerac.ir.types import Shape, numpy_dtype
 
@@ -78,19 +79,19 @@ def computing_dtype(dtype: str) -> str:
 @lowers(ReduceSum, ReduceMean, ReduceMax, ReduceMin, ReduceProduct)
 def lower_reduction(lowering: Lowering, group: Group) -> None:
     """y[kept] = combination of x[kept, reduced] over all that is reduced"""
-    anchor = group.anchor
-    assert anchor is not None
-    op, x = anchor.op, anchor.operands[0]
-    assert isinstance(op, Reduction)
+    anchor = group.head
+    op, x = group.head_op(Reduction), anchor.operands[0]
     k = lowering.kernel(group)
-    nest = Nest.of(x.shape, op.axes, [widened(shape, op, x.shape) for shape in epilogue_shapes(group)])
+    nest = Nest.of(
+        x.shape, op.axes, [widened(shape, op, x.shape) for shape in epilogue_shapes(group)]
+    )
     reducer = _Reducer(k, op, nest, k.read(x), Combination.of(op, x.dtype), x.ndim)
     reducer.emit()
     lowering.launch(k)
 
 
 def widened(shape: Shape, op: Reduction, whole: Shape) -> Shape:
-    """`shape`, which broadcasts to the result, with the axes of the operand: length 1 where they are reduced."""
+    """`shape`, which broadcasts to the result, with length 1 where the operand is reduced."""
     if op.keepdims:
         return spread(shape, len(whole))
     own = iter(spread(shape, len(whole) - len(op.axes)))
@@ -135,7 +136,9 @@ class _Reducer:
         k = self.k
         if isinstance(self.op, ReduceMean):
             count = k.dim(self.nest.count)
-            result = result / (k.convert(count, self.dtype) if isinstance(count, Register) else float(count))
+            result = result / (
+                k.convert(count, self.dtype) if isinstance(count, Register) else float(count)
+            )
         kept = Nest(tuple(self._kept(run) for run in indices))
         position = kept.position(dict(zip(kept.runs, indices.values(), strict=True)))
         k.finish(k.convert(result, self.x.dtype), position, mask)
@@ -149,13 +152,13 @@ class _Reducer:
         last = sum(axis < run.last for axis in axes)
         return Run(first, last, run.length, run.stride, run.reduced)
 
+    @property
+    def _lanes(self) -> int:
+        return 1 if self.nest.runs[-1].length == 1 else self.k.lanes
+
     def _beside(self, indices: Indices) -> None:
         """Blocks of neighbouring lines, each lane for itself."""
-        k, last = self.k, self.nest.runs[-1]
-        if last.length == 1:
-            self._block(indices, 0, 1, 1, [None], 4)
-            return
-        lanes, length = k.lanes, k.dim(last.length)
+        k, lanes, length = self.k, self._lanes, self.k.dim(self.nest.runs[-1].length)
         columns = FEW_COLUMNS
         if isinstance(length, int):
             columns = min(MOST_COLUMNS, -(-length // lanes))
@@ -163,88 +166,92 @@ class _Reducer:
         ways = max(1, MOST_COLUMNS // columns)
         width = lanes * columns
         high = length // width * width
-        k.loop(
-            "c",
-            0,
-            high,
-            lambda c: self._block(indices, c, lanes, columns, [None] * columns, ways),
-            step=width,
-        )
+        k.loop("c", 0, high, lambda c: self._block(indices, c, [None] * columns, ways), step=width)
         if isinstance(length, int) and isinstance(high, int):
             masks = [k.tail_mask(length - c, lanes) for c in range(high, length, lanes)]
             if masks:
-                self._block(indices, high, lanes, len(masks), masks, ways)
+                self._block(indices, high, masks, ways)
             return
-        k.loop(
-            "c",
+
+        def rest(c: Index) -> None:
+            self._block(indices, c, [k.tail_mask(k.subtract(length, c), lanes)], ways)
+
+        k.loop("c", high, length, rest, step=lanes)
+
+    def _block(self, indices: Indices, c: Index, masks: Sequence[Mask], ways: int) -> None:
+        """Reduce vectors of lines from c on, one for each mask."""
+        last, lanes = self.nest.runs[-1], self._lanes
+        block = _Block(self.k, self.nest, self.x, self.combination, self.dtype, lanes, masks, ways)
+        results = block.reduce(self.k.add(offset_of(self.k, indices), c))
+        for column, (result, mask) in enumerate(zip(results, masks, strict=True)):
+            self._finish(result, {**indices, last: self.k.add(c, column * lanes)}, mask)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Neighbouring lines that are reduced together; `ways` elements of each are in flight."""
+
+    k: GroupKernel
+    nest: Nest
+    x: Pointer
+    combination: Combination
+    dtype: str
+    lanes: int
+    masks: Sequence[Mask]
+    ways: int
+
+    def reduce(self, base: Index) -> list[Register]:
+        """One result for each vector of lines, the first of which begin at `base`."""
+        k, columns = self.k, len(self.masks)
+        kinds = [Kind(self.dtype, self.lanes)] * (columns * self.ways)
+        sums = list(self._walk(0, base, [self.combination.neutral] * len(kinds), kinds))
+        parts = [sums[i : i + columns] for i in range(0, len(sums), columns)]
+        results = joined(parts, self._together)
+        return [x if isinstance(x, Register) else k.number(x, kinds[0]) for x in results]
+
+    def _together(self, x: Sequence[Any], y: Sequence[Any]) -> list[Any]:
+        return [self.combination(self.k, a, b) for a, b in zip(x, y, strict=True)]
+
+    def _rows(self, place: Index, distance: Index, sums: Sequence[Any]) -> list[Any]:
+        """Combine as many elements of each line as there are accumulators for."""
+        k, columns = self.k, len(self.masks)
+        found = []
+        for number, total in enumerate(sums):
+            row, column = divmod(number, columns)
+            at = k.add(k.add(place, k.multiply(distance, row)), column * self.lanes)
+            x = k.convert(k.load(self.x, at, self.lanes, self.masks[column]), self.dtype)
+            found.append(self.combination(k, x, total))
+        return found
+
+    def _walk(
+        self, depth: int, place: Index, sums: Sequence[Any], kinds: Sequence[Kind]
+    ) -> Sequence[Any]:
+        """All elements of the lines along the reduced runs from `depth` on."""
+        k, inside, columns = self.k, self.nest.inside, len(self.masks)
+        if not inside:
+            return [*self._rows(place, 0, sums[:columns]), *sums[columns:]]
+        length, distance = k.dim(inside[depth].length), k.dim(inside[depth].stride)
+
+        def outer(r: Index, *inner: Any) -> Sequence[Any]:
+            return self._walk(depth + 1, place + r * distance, inner, kinds)
+
+        def innermost(r: Index, *inner: Any) -> Sequence[Any]:
+            return self._rows(place + r * distance, distance, inner)
+
+        if depth < len(inside) - 1:
+            return k.loop(f"r{depth}", 0, length, outer, carried=sums, kinds=kinds)
+        high = length // self.ways * self.ways
+        sums = blocked_loop(
+            k,
             high,
-            length,
-            lambda c: self._block(indices, c, lanes, 1, [k.tail_mask(k.subtract(length, c), lanes)], ways),
-            step=lanes,
+            self.ways,
+            lambda r, inner: innermost(r, *inner),
+            sums,
+            kinds,
+            self.combination.neutral,
+            lambda a, b: self.combination(k, a, b),
         )
-
-    def _block(
-        self, indices: Indices, c: Index, lanes: int, columns: int, masks: Sequence[Mask], ways: int
-    ) -> None:
-        """Reduce `columns` vectors of lines from line c on; `ways` elements of a line are in flight."""
-        k, combine, inside = self.k, self.combination, self.nest.inside
-        start: list[Any] = [combine.neutral] * (columns * ways)
-        kinds = [Kind(self.dtype, lanes)] * (columns * ways)
-
-        def load(place: Index, column: int) -> Register:
-            x = k.load(self.x, k.add(place, column * lanes), lanes, masks[column])
-            return k.convert(x, self.dtype)
-
-        def rows(place: Index, distance: Index, sums: Sequence[Any]) -> list[Any]:
-            found = []
-            for number, total in enumerate(sums):
-                row, column = divmod(number, columns)
-                found.append(combine(k, load(k.add(place, k.multiply(distance, row)), column), total))
-            return found
-
-        def nest(depth: int, place: Index, sums: Sequence[Any]) -> Sequence[Any]:
-            if not inside:
-                return [*rows(place, 0, sums[:columns]), *sums[columns:]]
-            run = inside[depth]
-            length, distance = k.dim(run.length), k.dim(run.stride)
-            if depth < len(inside) - 1:
-                return k.loop(
-                    f"r{depth}",
-                    0,
-                    length,
-                    lambda r, *inner: nest(depth + 1, place + r * distance, inner),
-                    carried=sums,
-                    kinds=kinds,
-                )
-            high = length // ways * ways
-            sums = blocked_loop(
-                k,
-                high,
-                ways,
-                lambda r, inner: rows(place + r * distance, distance, inner),
-                sums,
-                kinds,
-                combine.neutral,
-                lambda a, b: combine(k, a, b),
-            )
-            first = k.loop(
-                "rest",
-                high,
-                length,
-                lambda r, *inner: rows(place + r * distance, distance, inner),
-                carried=sums[:columns],
-                kinds=kinds[:columns],
-            )
-            return [*first, *sums[columns:]]
-
-        base = k.add(offset_of(k, indices), c)
-        sums = list(nest(0, base, start))
-        while len(sums) > columns:
-            half = len(sums) // columns // 2 * columns
-            rest = sums[2 * half :]
-            sums = [combine(k, a, b) for a, b in zip(sums[:half], sums[half : 2 * half], strict=True)] + rest
-        last = self.nest.runs[-1]
-        for column, (result, mask) in enumerate(zip(sums, masks, strict=True)):
-            if not isinstance(result, Register):
-                result = k.number(result, kinds[0])
-            self._finish(result, {**indices, last: k.add(c, column * lanes)}, mask)
+        first = k.loop(
+            "rest", high, length, innermost, carried=sums[:columns], kinds=kinds[:columns]
+        )
+        return [*first, *sums[columns:]]

@@ -1,4 +1,4 @@
-"""Softmax and its relatives along any axis: short lines stay in registers, long ones keep their powers in memory."""
+"""Softmax and its relatives along any axis; short lines stay in registers."""
 
 from __future__ import annotations
 
@@ -48,14 +48,17 @@ def lower_log_softmax(lowering: Lowering, group: Group) -> None:
 def lower_sparsemax(lowering: Lowering, group: Group) -> None:
     """y[i] = max(x[i] - t, 0) with t such that the sum over i of y[i] is 1
 
-    Without sorting (Michelot, 1986): t is the one of the elements above the last t, until none of them falls out.
+    Without sorting (Michelot, 1986): t is the one of the elements above the last t, until none of
+    them falls out.
     """
 
     def line(k: GroupKernel, x: Line, finish: Callable[[Register, Position, Mask], None]) -> None:
         top = x.maximum()
         length = k.dim(x.nest.count)
         scalar = Kind(x.dtype, 1 if x.nest.along else x.lanes)
-        count = k.convert(length, x.dtype) if isinstance(length, Register) else k.number(length, scalar)
+        count = (
+            k.convert(length, x.dtype) if isinstance(length, Register) else k.number(length, scalar)
+        )
         count = count if count.kind == scalar else k.broadcast(count, scalar.lanes)
         threshold = (x.sum(lambda value: value - top) - 1.0) / count
 
@@ -67,7 +70,9 @@ def lower_sparsemax(lowering: Lowering, group: Group) -> None:
             inside = x.sum(lambda value: k.select(above(value), value - top, 0.0))
             return (inside - 1.0) / number, number
 
-        def attempt(_: Index, threshold: Register, count: Register, change: Register) -> tuple[Any, ...]:
+        def attempt(
+            _: Index, threshold: Register, count: Register, change: Register
+        ) -> tuple[Any, ...]:
             # a loop that runs once or not at all: what has come to rest is not computed again
             again = k.loop("again", 0, change, narrow, carried=(threshold, count))
             changed = k.compare("not_equal", again[1], count)
@@ -90,10 +95,8 @@ def lower_lines(
     body: Callable[[GroupKernel, Line, Callable[[Register, Position, Mask], None]], None],
 ) -> None:
     """A kernel that does body(k, line, finish) on every line along the anchor's axis."""
-    anchor = group.anchor
-    assert anchor is not None
-    op, x = anchor.op, anchor.operands[0]
-    assert isinstance(op, AlongAxis)
+    anchor = group.head
+    op, x = group.head_op(AlongAxis), anchor.operands[0]
     k = lowering.kernel(group)
     nest = Nest.of(x.shape, (op.axis,), epilogue_shapes(group))
 
@@ -105,9 +108,8 @@ def lower_lines(
 
 
 def powers_memory(lowering: Lowering, group: Group, k: GroupKernel, dtype: str) -> Pointer:
-    """Where powers wait for their sum: in the result's place, if nothing else goes there, else in an array of their own."""
-    anchor = group.anchor
-    assert anchor is not None
+    """Where powers wait for their sum: in the result's place, unless something else goes there."""
+    anchor = group.head
     if group.root is anchor and anchor.dtype == dtype:
         return k.write(anchor)
     return k.write(lowering.scratch(TensorType(dtype, anchor.shape), "powers"))

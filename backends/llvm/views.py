@@ -1,7 +1,8 @@
 """Strided views: what transposing, broadcasting, slicing, reversing and repeating have in common.
 
-Each reads, for every element of the result in row-major order, one element of the operand whose offset is linear in
-indices: base + index0 * stride0 + index1 * stride1 + ... A view is that list of lengths and strides.
+Each reads, for every element of the result in row-major order, one element of the operand whose
+offset is linear in indices: base + index0 * stride0 + index1 * stride1 + ... A view is that list of
+lengths and strides.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class View:
     base: DimLike = 0
 
     def sections(self, shape: Shape, shapes: Sequence[Shape]) -> tuple[Section, ...]:
-        """Axes of the result that operands of `shapes` let run together, their ways as few as possible."""
+        """Axes that operands of `shapes` let run together, each by as few ways as possible."""
         found = []
         for first, last in collapse(shape, list(shapes)):
             ways = merge([way for axis in self.axes[first:last] for way in axis])
@@ -87,7 +88,8 @@ def view_of(value: Value) -> View:
             base = sum(((x.shape[axis] - 1) * distances[axis] for axis in axes), start=0)
             turned = [replace(way, stride=way.stride * -1) for way in plain]
             return View(
-                tuple((turned[axis] if axis in axes else plain[axis],) for axis in range(x.ndim)), base
+                tuple((turned[axis] if axis in axes else plain[axis],) for axis in range(x.ndim)),
+                base,
             )
         case Repeat(axis, count):
             found = [(way,) for way in plain]

@@ -1,4 +1,4 @@
-"""Native code neither reads nor writes outside the arrays it is given: they lie between pages that nobody may touch."""
+"""Native code stays inside its arrays: they lie between pages that nobody may touch."""
 
 from __future__ import annotations
 

@@ -17,7 +17,9 @@ from tests.llvm.kernels import builder, kernel_text, run
 LANES = (1, 2, 4, 16)
 
 
-def mapped(dtype: str, lanes: int, function: Callable[[KernelBuilder, Any, Any], Any], to: str) -> Kernel:
+def mapped(
+    dtype: str, lanes: int, function: Callable[[KernelBuilder, Any, Any], Any], to: str
+) -> Kernel:
     """z[i] = function(x[i], y[i]) for one vector."""
     k = builder()
     x, y, z = k.pointer("x", dtype, "in"), k.pointer("y", dtype, "in"), k.pointer("z", to, "out")
@@ -137,7 +139,10 @@ def test_lanes_are_reduced(operation: str, dtype: str, lanes: int) -> None:
     np.testing.assert_allclose(result[0].astype(float), expected.astype(float), rtol=tolerance)
 
 
-FLOATS, INTEGERS = ("f16", "bf16", "f32", "f64"), ("i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64")
+FLOATS, INTEGERS = (
+    ("f16", "bf16", "f32", "f64"),
+    ("i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64"),
+)
 
 
 @pytest.mark.parametrize("source", [*FLOATS, *INTEGERS, "bool"])
@@ -148,7 +153,9 @@ def test_conversions(source: str, lanes: int) -> None:
         if source[0] in "fbi" and target[0] == "u":
             x = np.abs(x.astype(np.float64)).astype(x.dtype)
         result = np.zeros(lanes, numpy_dtype(target))
-        run(mapped(source, lanes, lambda k, x, _, to=target: k.convert(x, to), target), x, x, result)
+        run(
+            mapped(source, lanes, lambda k, x, _, to=target: k.convert(x, to), target), x, x, result
+        )
         np.testing.assert_array_equal(result, x.astype(result.dtype), err_msg=target)
 
 

@@ -20,7 +20,7 @@ Length = int | str
 
 @dataclass(frozen=True)
 class Call:
-    """The text of an op on x, its other operands, and the shape of the result (None where it is no plain dim)."""
+    """An op on x and others; `shape` is the result's, None where it is no plain dim."""
 
     text: str
     shape: tuple[Length | None, ...]
@@ -43,7 +43,9 @@ def slice_(random: Random, shape: tuple[Length, ...]) -> Call:
     for length in shape:
         first = 0 if isinstance(length, str) else int(random.integers(0, length))
         last = (
-            length if isinstance(length, str) else int(random.integers(first, length, endpoint=True))
+            length
+            if isinstance(length, str)
+            else int(random.integers(first, length, endpoint=True))
         )
         every = 1 if isinstance(length, str) else int(random.choice([1, 1, 2, 3, 9]))
         start.append(first)

@@ -1,13 +1,13 @@
-"""Native reductions, softmax and normalization against the reference, over random shapes and targets."""
+"""Native reductions, softmax and normalization against the reference, over random shapes."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
+from kerac.ir import evaluate_graph, parse
 from tests.compare import assert_close
 from tests.llvm.native import check, compile_graph
-from kerac.ir import evaluate_graph, parse
 
 TARGETS = ("host", "avx2", "x86-64")
 SHAPES = (

@@ -1,4 +1,4 @@
-"""Every sample of every op that has native code, compiled as it is and compared with the reference."""
+"""Every sample of every op that has native code, compiled and compared with the reference."""
 
 from __future__ import annotations
 

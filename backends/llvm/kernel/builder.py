@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from kerac.backends.llvm.kernel.narrow import NARROW, narrowed, widened
 from kerac.backends.llvm.kernel.nodes import (
     INDEX,
     Compute,
@@ -23,7 +24,6 @@ from kerac.backends.llvm.kernel.nodes import (
     Statement,
     Store,
 )
-from kerac.backends.llvm.kernel.narrow import NARROW, narrowed, widened
 from kerac.ir.dims import Dim, DimLike
 from kerac.ir.errors import InternalError
 
@@ -31,8 +31,8 @@ from kerac.ir.errors import InternalError
 class KernelBuilder:
     """A kernel under construction. `lanes` is the number of f32 lanes of the target's vectors.
 
-    `abilities` names what the target does in one instruction: "scale" (multiply by a power of two), "half" (convert
-    between f16 and f32).
+    `abilities` names what the target does in one instruction: "scale" multiplies by a power of
+    two, "half" converts between f16 and f32.
     """
 
     def __init__(self, name: str, lanes: int, abilities: Collection[str] = ()) -> None:
@@ -149,7 +149,9 @@ class KernelBuilder:
         wide = [self.convert(x, "f32") if isinstance(x, Register) else x for x in operands]
         if result.dtype not in NARROW:
             return self.compute(operation, *wide, result=result)
-        return self.convert(self.compute(operation, *wide, result=Kind("f32", result.lanes)), result.dtype)
+        return self.convert(
+            self.compute(operation, *wide, result=Kind("f32", result.lanes)), result.dtype
+        )
 
     def _common(self, operands: Sequence[Operand]) -> Kind:
         kinds = [operand.kind for operand in operands if isinstance(operand, Register)]

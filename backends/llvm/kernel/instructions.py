@@ -238,7 +238,10 @@ def _insert(emit: Emitter, compute: Compute) -> str:
 def _scale(emit: Emitter, compute: Compute) -> str:
     x, n = compute.operands
     type_, integers = llvm_type(compute.kind), Kind("i32", compute.kind.lanes)
-    arguments = [(type_, emit.operand(x, compute.kind)), (llvm_type(integers), emit.operand(n, integers))]
+    arguments = [
+        (type_, emit.operand(x, compute.kind)),
+        (llvm_type(integers), emit.operand(n, integers)),
+    ]
     return emit.call(f"llvm.ldexp.{_suffix(compute.kind)}.{_suffix(integers)}", type_, arguments)
 
 

@@ -10,7 +10,7 @@ from kerac.backends.llvm.kernel.nodes import Kind
 from kerac.ir.types import numpy_dtype
 
 SCALARS = {
-    # LLVM computes with narrow floats by calls where the target does not know them, so it sees only their bits
+    # only their bits: LLVM calls functions that nobody links where the target lacks narrow floats
     "f16": "i16",
     "bf16": "i16",
     "f32": "float",

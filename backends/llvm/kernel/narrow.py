@@ -20,7 +20,7 @@ def widened(k: KernelBuilder, x: Register) -> Register:
     if x.kind.dtype == "bf16":
         return k.bitcast(k.compute("shift_left", bits, 16), "f32")
     size = k.compute("and", bits, 0x7FFF)
-    # moved into the place of f32's exponent, where the bias is larger by 112; subnormals become normal by the product
+    # in f32 the bias is larger by 112; the product makes subnormal numbers normal
     moved = k.bitcast(k.bitcast(k.compute("shift_left", size, 13), "f32") * 2.0**112, "u32")
     endless = k.select(k.compare("greater_equal", size, 0x7C00), INFINITY, 0, bits.kind)
     sign = k.compute("shift_left", k.compute("and", bits, 0x8000), 16)

@@ -1,4 +1,4 @@
-"""f32 functions that need more bits on the way: they are computed in f64 vectors and rounded once."""
+"""f32 functions that need more bits on the way: computed in f64 vectors and rounded once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,13 @@ PIECES = tuple(
 SIN = (2.718046534419658e-6, -1.9839304422424527e-4, 8.333329280546182e-3, -0.16666666640588373)
 COS = (-2.720503486425743e-7, 2.479945140590902e-5, -1.3888884663469847e-3, 4.166666661910024e-2)
 # of log2(m) / s in s^2, s = (m - 1) / (m + 1), and of (2^f - 1) / f on |f| <= 1/2
-LOG2 = (0.34073968132933463, 0.41167222646540114, 0.577083592697433, 0.9617966733044099, 2.8853900817901117)
+LOG2 = (
+    0.34073968132933463,
+    0.41167222646540114,
+    0.577083592697433,
+    0.9617966733044099,
+    2.8853900817901117,
+)
 EXP2 = (
     1.5314945980640104e-05,
     0.0001546711014779423,
@@ -80,7 +86,7 @@ def _quarter_turns(k: KernelBuilder, x: Register) -> tuple[Register, Register]:
 
 
 def _by_pieces(k: KernelBuilder, x: Register) -> tuple[Register, Register]:
-    """`_quarter_turns` for large x: multiples of 4 quarter turns fall out of each exact product (Payne, Hanek)."""
+    """`_quarter_turns` for large x: whole turns fall out of each exact product (Payne, Hanek)."""
     total: Any = 0.0
     for piece in PIECES:
         product = x * piece
@@ -153,4 +159,3 @@ def _exp2(k: KernelBuilder, t: Register) -> Any:
     bits = k.compute("shift_left", k.bitcast(moved, "i64"), 52)
     scale = k.bitcast(bits + (1023 << 52), "f64")
     return k.fma(polynomial(k, EXP2, f), f, 1.0) * scale
-
