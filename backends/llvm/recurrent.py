@@ -38,6 +38,7 @@ from kerac.backends.llvm.recurrent_weights import (
     UnitLayout,
     over_units,
     packed_buffer,
+    working_memory,
 )
 from kerac.backends.llvm.reduction import computing_dtype
 from kerac.ir.dims import DimLike
@@ -79,7 +80,7 @@ class _Recurrence:
         layouts = [layout for _, layout, _ in self.packed]
         self.k: GroupKernel = lowering.kernel(group)
         self.x = self.k.read(x)
-        self.states = States(lowering, group, self.k, self.units, self.dtype)
+        self.states = States(self.k, group, self.units, self.dtype)
         self.rows = most_rows(layouts, lowering.target)
         self.corner = Corner(self.k, layouts, self.batch, self.dtype)
 
@@ -128,7 +129,7 @@ class _Recurrence:
             matrices["recurrent"],
             matrices.get("bias"),
             matrices.get("recurrent_bias"),
-            self.k.write(self.lowering.scratch(type_, "projected")),
+            working_memory(self.k, type_, "projected"),
             ahead,
         )
 

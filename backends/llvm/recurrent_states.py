@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import Index, Kind, Pointer, Register
-from kerac.backends.llvm.lowering import GroupKernel, Lowering
+from kerac.backends.llvm.lowering import GroupKernel
 from kerac.backends.llvm.recurrent_cells import phases
-from kerac.backends.llvm.recurrent_weights import UnitBlock, UnitLayout, over_units
+from kerac.backends.llvm.recurrent_weights import UnitBlock, UnitLayout, over_units, working_memory
 from kerac.ir.graph import Value
 from kerac.ir.ops.constant import Item
 from kerac.ir.ops.recurrent import LSTM, Recurrent
@@ -34,9 +34,7 @@ class States:
     the old one.
     """
 
-    def __init__(
-        self, lowering: Lowering, group: Group, k: GroupKernel, units: UnitLayout, dtype: str
-    ) -> None:
+    def __init__(self, k: GroupKernel, group: Group, units: UnitLayout, dtype: str) -> None:
         anchor, self.op = group.head, group.head_op(Recurrent)
         self.k, self.units, self.dtype = k, units, dtype
         batch, self.steps = anchor.operands[0].shape[:2]
@@ -45,7 +43,7 @@ class States:
         self.initial: dict[str, Value | None] = dict(zip(kept, given, strict=False))
         self.mask: Value | None = given[len(kept)]
         self.results: list[list[Value]] = [[] for _ in (*kept, "sequence")]
-        for item in lowering.graph.consumers[anchor]:
+        for item in k.lowering.graph.consumers[anchor]:
             if isinstance(item.op, Item):
                 self.results[item.op.index].append(item)
         names = [*kept, *(["output"] if self._puts_out_other_than_state() else [])]
@@ -54,7 +52,7 @@ class States:
         self.pointers: dict[str, Pointer] = {}
         for name in names:
             type_ = TensorType(dtype, (batch, units.row * (2 if name == "state" else 1)))
-            self.pointers[name] = k.write(lowering.scratch(type_, name))
+            self.pointers[name] = working_memory(k, type_, name)
 
     def _puts_out_other_than_state(self) -> bool:
         """Whether what a masked step repeats is no state.

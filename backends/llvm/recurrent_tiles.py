@@ -10,7 +10,12 @@ from kerac.backends.llvm.contraction import fused_multiply_add, registers
 from kerac.backends.llvm.kernel import Index, Kind, Pointer, Register
 from kerac.backends.llvm.lowering import GroupKernel
 from kerac.backends.llvm.recurrent_cells import Phase
-from kerac.backends.llvm.recurrent_weights import GateLayout, PackedMatrix, UnitBlock
+from kerac.backends.llvm.recurrent_weights import (
+    GateLayout,
+    PackedMatrix,
+    UnitBlock,
+    working_memory,
+)
 from kerac.backends.llvm.schedule import LATENCY, fits
 from kerac.backends.llvm.target import Target
 from kerac.ir.dims import DimLike
@@ -226,7 +231,7 @@ class Corner:
             layout.gates * max(wide_span(layout), narrow_span(layout, 2, k.target))
             for layout in layouts
         )
-        self.pointer = k.write(k.lowering.scratch(TensorType(dtype, (batch, self.width)), "corner"))
+        self.pointer = working_memory(k, TensorType(dtype, (batch, self.width)), "corner")
 
     def gates(
         self,

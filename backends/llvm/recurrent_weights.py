@@ -190,6 +190,13 @@ def _pack_at_run_time(
     return target
 
 
+def working_memory(k: GroupKernel, type_: TensorType, name: str) -> Pointer:
+    """Scratch memory that a kernel both writes and reads."""
+    buffer = k.lowering.scratch(type_, name)
+    k.read(buffer)
+    return k.write(buffer)
+
+
 def over_units(
     k: GroupKernel,
     units: UnitLayout,

@@ -11,13 +11,15 @@ import pytest
 from kerac.backends.llvm.lowering import lower_graph
 from kerac.backends.llvm.target import find_target
 from kerac.ir import Graph, evaluate_graph, parse
+from kerac.ir.types import numpy_dtype
 from tests.compare import assert_close
 from tests.llvm.native import check, compile_graph, random_inputs
 
 STATES = {"simple_rnn": 1, "lstm": 2, "gru": 1}
 GATES = {"simple_rnn": 1, "lstm": 4, "gru": 3}
 TARGETS = ("host", "avx2", "x86-64")
-ACTIVATIONS = ('"tanh"', '"relu6"', '"softsign"', '"hard_sigmoid"', '"elu(alpha=0.5)"')
+BOUNDED = ('"tanh"', '"softsign"', '"hard_sigmoid"')
+ACTIVATIONS = (*BOUNDED, '"relu6"', '"elu(alpha=0.5)"')
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def random_network(seed: int) -> tuple[Network, dict[str, int]]:
         *([f"activation={pick.choice(ACTIVATIONS)}"] if pick.random() < 0.3 else []),
     ]
     if kind != "simple_rnn" and pick.random() < 0.3:
-        attributes.append(f"recurrent_activation={pick.choice(ACTIVATIONS)}")
+        attributes.append(f"recurrent_activation={pick.choice(BOUNDED)}")
     results = [i for i in range(STATES[kind] + 1) if pick.random() < 0.6] or [0]
     network = Network(
         kind,
@@ -135,7 +137,7 @@ def random_network(seed: int) -> tuple[Network, dict[str, int]]:
     return network, {"N": batch, "T": steps}
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(32))
 def test_random_networks(seed: int) -> None:
     network, dims = random_network(seed)
     target = TARGETS[seed % 3] if seed % 2 else "host"
@@ -174,7 +176,7 @@ def test_long_sequences_stay_near_the_exact_result(kind: str, batch: int) -> Non
         assert_close(actual, expected)
 
 
-@pytest.mark.parametrize("batch", [1, 3, 20])
+@pytest.mark.parametrize("batch", [1, 9])
 @pytest.mark.parametrize("kind", list(GATES))
 @pytest.mark.parametrize("attributes", ["", "zero_output_for_mask=True", "reverse=True"])
 def test_rows_whose_mask_is_false_everywhere_or_first(
@@ -227,7 +229,19 @@ def f(x: f32[N, T, 5]):
     )
 
 
-def test_other_dtypes_of_weights_stay_exact() -> None:
-    text = Network("lstm", 6, 11, mask=True).text().replace("f32", "f64")
-    weights = {n: w.astype(np.float64) for n, w in Network("lstm", 6, 11).weights().items()}
-    check(text, {"N": 8, "T": 4}, weights)
+@pytest.mark.parametrize("weights_are_inputs", [False, True])
+@pytest.mark.parametrize(("dtype", "tolerance"), [("f64", 1e-12), ("f16", 5e-3)])
+@pytest.mark.parametrize("kind", list(GATES))
+def test_other_dtypes(kind: str, dtype: str, tolerance: float, weights_are_inputs: bool) -> None:
+    network = Network(kind, 6, 11, initial=True, weights_are_inputs=weights_are_inputs)
+    weights = {name: w.astype(numpy_dtype(dtype)) for name, w in network.weights().items()}
+    graph = parse(network.text().replace("f32", dtype), arrays=weights)
+    arrays = [
+        weights.get(value.name, array)
+        for value, array in zip(graph.inputs, random_inputs(graph, {"N": 8, "T": 4}), strict=True)
+    ]
+    executable = compile_graph(graph)
+    for batch in (8, 1):
+        some = [array if array.shape[0] != 8 else array[:batch] for array in arrays]
+        for one, other in zip(executable(*some), evaluate_graph(graph, some), strict=True):
+            assert_close(one.astype(np.float64), other.astype(np.float64), tolerance)
