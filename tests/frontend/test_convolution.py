@@ -56,7 +56,7 @@ def random_case(
     return arguments, (2, *spatial, channels)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", NAMES)
 def test_random_configurations(name: str, seed: int) -> None:
     generator = np.random.default_rng(seed)

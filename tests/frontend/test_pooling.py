@@ -26,7 +26,7 @@ def spatial_axes(shape: tuple[int, ...], data_format: str | None) -> tuple[int, 
     )
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("rank", [1, 2, 3])
 @pytest.mark.parametrize("kind", ["Max", "Average"])
 def test_windows(kind: str, rank: int, seed: int) -> None:
@@ -49,8 +49,7 @@ def test_windows(kind: str, rank: int, seed: int) -> None:
     check_layer(lambda layers: getattr(layers, name)(**arguments), shape, free=free)
 
 
-@pytest.mark.parametrize("data_format", [None, "channels_first"])
-@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize(("keepdims", "data_format"), [(False, None), (True, "channels_first")])
 @pytest.mark.parametrize("rank", [1, 2, 3])
 @pytest.mark.parametrize("kind", ["Max", "Average"])
 def test_everything(kind: str, rank: int, keepdims: bool, data_format: str | None) -> None:
