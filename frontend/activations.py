@@ -1,4 +1,4 @@
-"""Keras's activation functions by name, as functions on values of a graph (and on arrays and symbolic tensors)."""
+"""Keras's activation functions by name, on values of a graph, arrays and symbolic tensors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kerac.configured import suggestion
 from kerac.convert import Conversion
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, ShapeError, UnsupportedError
-from kerac.ir.ops.activation import Unary
+from kerac.ir.ops.elementwise import Unary
 from kerac.saving.config import SerializedFunction, SerializedObject
 
 Function = Callable[..., Any]
@@ -168,10 +168,10 @@ def log_softmax(x: Value, axis: int | tuple[int, ...] = -1) -> Value:
 
 @named
 def sparsemax(x: Value, axis: int = -1) -> Value:
-    """max(x - threshold, 0) as Keras computes it, which is not the projection of Martins and Astudillo (2016).
+    """max(x - threshold, 0) as Keras has it, not quite that of Martins and Astudillo (2016).
 
-    Their threshold is (sum of the support - 1) / k for a support of the k largest elements. Keras takes the sum of
-    all cumulative sums within the support in its place; networks were trained with that.
+    Their threshold is (sum of the support - 1) / k for a support of the k largest elements. Keras
+    takes the sum of all cumulative sums within the support, and networks were trained with that.
     """
     axis = axis_of(axis, x)
     kept = tuple(dim for place, dim in enumerate(x.shape) if place != axis)
@@ -190,12 +190,11 @@ def sparsemax(x: Value, axis: int = -1) -> Value:
 
     not_below = number(ops.GreaterEqual()(other, one))
     rank, cumulative = total(not_below), total(ops.multiply(not_below, other))
-    # z - (cumulative - 1) / rank > 0
-    support = number(
-        ops.Greater()(ops.subtract(moved, ops.divide(ops.subtract(cumulative, 1.0), rank)), _zero(x))
-    )
+    # x - (cumulative - 1) / rank > 0
+    limit = ops.divide(ops.subtract(cumulative, 1.0), rank)
+    support = number(ops.Greater()(moved, limit))
     count = ops.reduce_sum(support, (last - 1,), keepdims=True)
-    # an element is in the cumulative sums of all elements of the support that follow it; equal ones share
+    # an element is in the cumulative sums of all that follow it in the support; equal ones share
     below = ops.add(
         number(ops.Less()(other, one)), ops.multiply(number(ops.Equal()(other, one)), 0.5)
     )
@@ -207,10 +206,6 @@ def sparsemax(x: Value, axis: int = -1) -> Value:
     threshold = ops.divide(ops.subtract(sums, 1.0), count)
     result = ops.maximum(ops.subtract(moved, threshold), 0.0)
     return ops.transpose(result, tuple(order.index(place) for place in range(x.ndim)))
-
-
-def _zero(x: Value) -> Value:
-    return ops.constant(0.0, x.dtype)
 
 
 OPS |= {
@@ -271,10 +266,12 @@ def get(identifier: Any) -> Function:
     if isinstance(identifier, SerializedObject | dict):
         from kerac.layers.deserialize import deserialize_layer
 
-        return deserialize_layer(identifier)
+        layer: Function = deserialize_layer(identifier)
+        return layer
     if isinstance(identifier, type) or not callable(identifier):
         raise CompileError(f"{identifier!r:.60} is no activation, nor the name of one")
-    return identifier  # type: ignore[no-any-return]
+    function: Function = identifier
+    return function
 
 
 def serialize(activation: Function) -> Any:
@@ -283,7 +280,9 @@ def serialize(activation: Function) -> Any:
         return activation.serialize()
     name = getattr(activation, "__name__", "")
     if FUNCTIONS.get(name) is not activation:
-        raise UnsupportedError(f"activation {name!r} cannot be written to a config: it is not one of Keras")
+        raise UnsupportedError(
+            f"activation {name!r} cannot be written to a config: it is not one of Keras"
+        )
     return name
 
 
@@ -293,7 +292,7 @@ def deserialize(config: Any) -> Function:
 
 
 def unary_op(activation: Function) -> Unary | None:
-    """The elementwise op that an activation is, for layers that do it inside their own; None for `linear`."""
+    """The elementwise op that an activation is, or None for `linear`; others are refused."""
     name = getattr(activation, "__name__", type(activation).__name__)
     if FUNCTIONS.get(name) is not activation or name not in OPS:
         known = ", ".join(OPS)
@@ -304,5 +303,5 @@ def unary_op(activation: Function) -> Unary | None:
     return OPS[name]
 
 
-Activation = Annotated[Function, Conversion(get, serialize, "an activation")]
+Activation = Annotated[Any, Conversion(get, serialize, "an activation")]
 """The kind of a layer's field that holds an activation."""

@@ -1,11 +1,11 @@
-"""Objects that are data: annotated class fields are the arguments, the config and the text of an object.
+"""Objects that are data: annotated class fields are the arguments, the config and the text.
 
     class Dense(Layer):
         units: int                          # Dense(4), Dense(units=4), {"units": 4}
         activation: Activation = None
 
-Fields are arguments in the order of their annotations, those of a base class first. A subclass that annotates a field
-again moves it to its own place.
+Fields are arguments in the order of their annotations, those of a base class first. A subclass that
+annotates a field again moves it to its own place.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from inspect import Parameter, Signature
 from typing import Any, ClassVar, Self, get_origin, get_type_hints
 
-from kerac.convert import NotConvertible, convert, describe, to_config
+from kerac.convert import NotConvertibleError, convert, describe, to_config
 from kerac.ir.errors import CompileError, UnsupportedError
 
 REQUIRED: Any = object()
@@ -69,7 +68,8 @@ class Configured:
         names = [field.name for field in fields(type(self)).values() if not field.keyword_only]
         if len(args) > len(names):
             raise CompileError(
-                f"{type(self).__name__}: takes {len(names)} positional arguments, but got {len(args)}"
+                f"{type(self).__name__}: takes {len(names)} positional arguments, "
+                f"but got {len(args)}"
             )
         given = dict(zip(names, args, strict=False))
         for name in given.keys() & kwargs.keys():
@@ -88,7 +88,7 @@ class Configured:
     def _checked(self, field: Field, value: Any, given: Mapping[str, Any]) -> Any:
         try:
             return convert(value, field.kind)
-        except NotConvertible:
+        except NotConvertibleError:
             expected = describe(field.kind)
             raise CompileError(
                 f"{self._title(given)}: {field.name} is {value!r:.60}, but {expected} is expected"
@@ -132,9 +132,17 @@ class Configured:
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
-@cache
+_fields: dict[type[Configured], dict[str, Field]] = {}
+
+
 def fields(cls: type[Configured]) -> dict[str, Field]:
     """The arguments of a class by name."""
+    if cls not in _fields:
+        _fields[cls] = _find_fields(cls)
+    return _fields[cls]
+
+
+def _find_fields(cls: type[Configured]) -> dict[str, Field]:
     hints = get_type_hints(cls, include_extras=True)
     found: dict[str, Field] = {}
     for base in reversed(cls.__mro__):
@@ -150,7 +158,7 @@ def fields(cls: type[Configured]) -> dict[str, Field]:
 
 
 def signature_of(cls: type[Configured]) -> Signature:
-    """The arguments as `inspect` and editors show them."""
+    """The fields of a class as the parameters of a function."""
     parameters = [
         Parameter(
             field.name,

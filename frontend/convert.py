@@ -1,7 +1,7 @@
-"""Arguments of layers against their annotations: checked strictly, and written as Keras writes them.
+"""Arguments of layers against their annotations: checked strictly, written as Keras writes them.
 
-    kind = Any | None | bool | int | float | str | Literal[...] | kind | kind
-         | tuple[kind, ...] | list[kind] | dict | class | Annotated[..., Conversion]
+A kind is Any, None, bool, int, float, str, Literal[...], dict, a class, a union, tuple or list of
+kinds, or Annotated[..., Conversion].
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 PLURALS = {"an integer": "integers", "a number": "numbers", "a text": "texts"}
 
 
-class NotConvertible(Exception):
+class NotConvertibleError(Exception):
     """A value is not of the kind that its annotation says."""
 
 
@@ -30,7 +30,7 @@ class Conversion:
 
 
 def convert(value: Any, kind: Any) -> Any:
-    """`value` as `kind`; raises NotConvertible where it is something else."""
+    """`value` as `kind`; raises NotConvertibleError where it is something else."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
         return arguments[1].read(value)
@@ -41,11 +41,13 @@ def convert(value: Any, kind: Any) -> Any:
     if origin is list and isinstance(value, list | tuple):
         return [convert(item, arguments[0]) for item in value]
     if origin is Literal:
-        fits = any(value is choice or (type(value) is str and value == choice) for choice in arguments)
+        fits = any(
+            value is choice or (type(value) is str and value == choice) for choice in arguments
+        )
     else:
         value, fits = _convert_simple(value, kind if origin is None else origin)
     if not fits:
-        raise NotConvertible
+        raise NotConvertibleError
     return value
 
 
@@ -69,20 +71,20 @@ def _convert_to_any(value: Any, kinds: tuple[Any, ...]) -> Any:
     for kind in sorted(kinds, key=lambda kind: kind is not NoneType):
         try:
             return convert(value, kind)
-        except NotConvertible:
+        except NotConvertibleError:
             continue
-    raise NotConvertible
+    raise NotConvertibleError
 
 
 def _convert_tuple(value: Any, kinds: tuple[Any, ...]) -> tuple[Any, ...]:
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if not isinstance(value, list | tuple):
-        raise NotConvertible
+        raise NotConvertibleError
     if kinds[-1] is Ellipsis:
         return tuple(convert(item, kinds[0]) for item in value)
     if len(value) != len(kinds):
-        raise NotConvertible
+        raise NotConvertibleError
     return tuple(convert(item, kind) for item, kind in zip(value, kinds, strict=True))
 
 

@@ -271,5 +271,5 @@ def deserialize(config: Mapping[str, Any]) -> Initializer | None:
     return get(config)
 
 
-Start = Annotated[Initializer, Conversion(get, serialize, "an initializer")]
+Start = Annotated[Any, Conversion(get, serialize, "an initializer")]
 """The kind of a layer's field that holds an initializer."""

@@ -22,7 +22,8 @@ def find(value: Any, table: Mapping[str, type[Configured]], base: type[Any], kin
     if isinstance(value, SerializedObject):
         return class_named(value.class_name, table, kind).from_config(value.config)
     if isinstance(value, dict) and isinstance(value.get("class_name"), str):
-        return class_named(value["class_name"], table, kind).from_config(value.get("config") or {})
+        found = class_named(value["class_name"], table, kind)
+        return found.from_config(value.get("config") or {})
     raise CompileError(f"{value!r:.60} is no {kind}, nor the name of one")
 
 
@@ -34,7 +35,9 @@ def class_named(name: str, table: Mapping[str, type[Configured]], kind: str) -> 
     return found
 
 
-def table_of(*classes: type[Configured], **aliases: type[Configured]) -> dict[str, type[Configured]]:
+def table_of(
+    *classes: type[Configured], **aliases: type[Configured]
+) -> dict[str, type[Configured]]:
     """Classes by their names as Keras spells them: `GlorotUniform`, `glorot_uniform`."""
     table = {snake_case(cls.__name__): cls for cls in classes}
     return table | aliases | {cls.__name__: cls for cls in classes}

@@ -1,4 +1,4 @@
-"""Nested lists, tuples and dictionaries of tensors, in Keras's order: dictionaries by sorted key."""
+"""Nested lists, tuples and dictionaries of tensors; dictionaries go by sorted keys, as in Keras."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Node:
-    """One call of a layer: its arguments, with symbolic tensors where tensors go, and what it returned."""
+    """One call of a layer: its arguments, with symbolic tensors in them, and what it returned."""
 
     layer: Layer
     args: tuple[Any, ...]

@@ -1,4 +1,4 @@
-"""What is known while layers state what they compute: masks, weights already in the graph, the path of layers."""
+"""What is known while layers state what they compute: masks, weights in the graph, their path."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from kerac.ir.types import TensorType
 from kerac.structure import leaves
 from kerac.variable import Variable
 
-
 Result = TypeVar("Result")
 
 
-class DimsDiffer(ShapeError):
+class DimsDifferError(ShapeError):
     """Two lengths must be equal, and at least one of them is not known."""
 
     dims: tuple[DimLike, DimLike] = (0, 0)
 
-    def with_details(self, *details: str, thing: str | None = None) -> DimsDiffer:
+    def with_details(self, *details: str, thing: str | None = None) -> DimsDifferError:
         """Keep the lengths."""
         error = super().with_details(*details, thing=thing)
-        error.dims = self.dims  # type: ignore[attr-defined]
-        return error  # type: ignore[return-value]
+        assert isinstance(error, DimsDifferError)  # noqa: S101
+        error.dims = self.dims
+        return error
 
 
 @dataclass
@@ -147,7 +147,7 @@ def trace_function(
 ) -> Traced:
     """The graph of `function`, which maps a list of values to a structure of values.
 
-    Where `mask_types` is given (by names of inputs), masks enter and leave the graph as further inputs and outputs.
+    Where `mask_types` is given (by names of inputs), masks enter and leave as well.
     """
     inputs = {name: graph_input(name, type_) for name, type_ in types.items()}
     masks = {name: graph_input(f"{name}_mask", type_) for name, type_ in (mask_types or {}).items()}
@@ -173,11 +173,11 @@ def with_equal_dims(
     while True:
         try:
             return make({name: type_.substitute(equal) for name, type_ in types.items()})
-        except DimsDiffer as error:
+        except DimsDifferError as error:
             _unite(error, equal)
 
 
-def _unite(error: DimsDiffer, equal: dict[str, DimLike]) -> None:
+def _unite(error: DimsDifferError, equal: dict[str, DimLike]) -> None:
     """Replace one of two lengths that must be equal by the other one from now on."""
     for one, other in (error.dims[::-1], error.dims):
         name = str(one)
@@ -196,6 +196,6 @@ def need_equal(one: DimLike, other: DimLike, what: str) -> None:
     fact = f"{what} must be equal, but are {one} and {other}"
     if isinstance(one, int) and isinstance(other, int):
         raise ShapeError(fact)
-    error = DimsDiffer(fact)
+    error = DimsDifferError(fact)
     error.dims = (one, other)
     raise error

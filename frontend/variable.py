@@ -19,8 +19,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 class Variable:
     """An array with a name and a path, such as `encoder/dense/kernel`.
 
-    It is made from its initializer when it is first read, so that a model whose weights come from a file never
-    makes others. `assign` puts another array in its place: a graph that holds the old one keeps it.
+    It is made from its initializer when it is first read, so that a model whose weights come from a
+    file never makes others. `assign` puts another array in its place; graphs keep the old one.
     """
 
     def __init__(

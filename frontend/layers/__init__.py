@@ -1,5 +1,6 @@
 """Keras's layers; defining one puts it into the table of classes that files may name."""
 
+import kerac.layers.tensor_operations  # noqa: F401 - fills the table of operations
 from kerac.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from kerac.layers.base import Layer
 from kerac.layers.borders import (
@@ -88,7 +89,6 @@ from kerac.layers.pooling import (
 from kerac.layers.preprocessing import Normalization, Rescaling
 from kerac.layers.recurrent import GRU, LSTM, RNN, SimpleRNN
 from kerac.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
-import kerac.layers.tensor_operations as _operations  # noqa: F401 - fills the table
 from kerac.layers.reshaping import Flatten, Identity, Permute, RepeatVector, Reshape
 from kerac.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D
 from kerac.layers.wrappers import Bidirectional, TimeDistributed, Wrapper

@@ -95,7 +95,7 @@ class PReLU(Layer):
 
     supports_masking = True
 
-    alpha_initializer: Start = "zeros"  # type: ignore[assignment]
+    alpha_initializer: Start = "zeros"
     alpha_regularizer: Regularizer = None
     alpha_constraint: Constraint = None
     shared_axes: list[int] | None = None

@@ -1,23 +1,22 @@
-"""What every layer has: arguments as annotated fields, weights made in `build`, and `call`, which states what it computes.
+"""What every layer has: arguments as annotated fields, weights made in `build`, and `call`.
 
     class Dense(Layer):
-        units: int                                              # Dense(4), and the config {"units": 4}
+        units: int                                # Dense(4), and the config {"units": 4}
 
         def build(self, input_shape):
             self.kernel = self.add_weight("kernel", (input_shape[-1], self.units), "glorot_uniform")
 
-        def call(self, inputs):                                 # values of a graph in, values out
+        def call(self, inputs):                   # states what it computes: values in, values out
             return ops.dense(inputs, traced(self.kernel))
 
-Shapes of outputs come from the graph that `call` makes. A layer that is called on symbolic tensors returns symbolic
-tensors, on arrays arrays, on values of a graph values.
+Shapes of outputs come from the graph that `call` makes. A layer that is called on symbolic tensors
+returns symbolic tensors, on arrays arrays, on values of a graph values.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -107,15 +106,17 @@ class Layer(Configured, keyword_only=True):
         dtype: str | None = None,
     ) -> Variable:
         """Make a weight; its path is the layer's and its name."""
-        if any(not isinstance(length, int) or length < 0 for length in shape):
+        lengths = tuple(length for length in shape if length is not None and length >= 0)
+        if len(lengths) != len(shape):
             raise CompileError(
-                f"weight {name!r} would have the shape {tuple(shape)}, but all its lengths must be known",
+                f"weight {name!r} would have the shape {tuple(shape)}, "
+                "but all its lengths must be known",
                 remedy="Give the model an Input with the sizes of these axes.",
             )
         start = initializer_of(initializer)
         if not isinstance(start, Initializer):
             raise CompileError(f"weight {name!r} needs an initializer, but has {initializer!r}")
-        variable = Variable(name, scoped(name), tuple(shape), dtype or "float32", start, trainable)  # type: ignore[arg-type]
+        variable = Variable(name, scoped(name), lengths, dtype or "float32", start, trainable)
         self._variables.append(variable)
         return variable
 
@@ -141,7 +142,8 @@ class Layer(Configured, keyword_only=True):
                 continue
             seen[layer] = None
             yield layer
-            pending += reversed([child for held in layer.children().values() for child in leaves(held)])
+            inner = [child for held in layer.children().values() for child in leaves(held)]
+            pending += reversed(inner)
 
     @property
     def own_weights(self) -> list[Variable]:
@@ -158,7 +160,7 @@ class Layer(Configured, keyword_only=True):
     @property
     def trainable_weights(self) -> list[Variable]:
         """Weights that training changes."""
-        frozen = {v for layer in self.walk() if not layer.trainable for part in layer.walk() for v in part.own_weights}
+        frozen = {v for layer in self.walk() if not layer.trainable for v in layer.weights}
         return [v for v in self.weights if v.trainable and v not in frozen]
 
     @property
@@ -235,15 +237,18 @@ class Layer(Configured, keyword_only=True):
         """Make the weights on the first call."""
         if self.built:
             return
-        shapes = {name: map_structure(_value_shape, x) for name, x in arguments.items() if _holds_values(x)}
+        shapes = {
+            name: map_structure(_value_shape, x)
+            for name, x in arguments.items()
+            if _holds_values(x)
+        }
         parameters = inspect.signature(self.build).parameters
-        names = list(parameters)
-        if len(names) > 1 or names == [f"{next(iter(shapes), '')}_shape"]:
-            given = {name: shapes.get(name.removesuffix("_shape")) for name in names}
-            given = {name: x for name, x in given.items() if x is not None or parameters[name].default is not None}
-        else:
-            given = {names[0]: next(iter(shapes.values()), None)} if names else {}
-        self.build_with(given)
+        if len(parameters) == 1 and f"{next(iter(shapes), '')}_shape" not in parameters:
+            self.build_with({next(iter(parameters)): next(iter(shapes.values()), None)})
+            return
+        given = {name: shapes.get(name.removesuffix("_shape")) for name in parameters}
+        required = {name for name in given if parameters[name].default is not None}
+        self.build_with({name: x for name, x in given.items() if x is not None or name in required})
 
     def build_with(self, shapes: Mapping[str, Any]) -> None:
         """`build`, and what follows from it; the path is that of the layers around."""
@@ -268,7 +273,9 @@ class Layer(Configured, keyword_only=True):
         shapes = self._build_shapes
         if not self.built or not shapes:
             return None
-        return {"input_shape": next(iter(shapes.values()))} if len(shapes) == 1 else {"shapes_dict": shapes}
+        if len(shapes) > 1:
+            return {"shapes_dict": shapes}
+        return {"input_shape": next(iter(shapes.values()))}
 
     def _located(self, error: CompileError, path: str, args: tuple[Any, ...]) -> CompileError:
         """The error with the layer that was called, unless one inside it is named already."""
@@ -324,7 +331,8 @@ class Layer(Configured, keyword_only=True):
     def _only_node(self) -> Node:
         if len(self.nodes) != 1:
             raise CompileError(
-                f"{self.name}: was called {len(self.nodes)} times, so it has no single input and output"
+                f"{self.name}: was called {len(self.nodes)} times, "
+                "so it has no single input and output"
             )
         return self.nodes[0]
 
@@ -339,11 +347,16 @@ def bind_call(
         raise CompileError(f"{layer.name}: {error}") from None
 
 
-@cache
+_call_signatures: dict[type[Layer], inspect.Signature] = {}
+
+
 def call_signature(cls: type[Layer]) -> inspect.Signature:
     """The parameters of a class's `call`, without the layer itself."""
-    signature = inspect.signature(cls.call)
-    return signature.replace(parameters=list(signature.parameters.values())[1:])
+    if cls not in _call_signatures:
+        signature = inspect.signature(cls.call)
+        parameters = list(signature.parameters.values())[1:]
+        _call_signatures[cls] = signature.replace(parameters=parameters)
+    return _call_signatures[cls]
 
 
 def dtype_of(dtype: Any, class_name: str, name: str) -> str:

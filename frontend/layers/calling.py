@@ -68,9 +68,8 @@ def call_on_symbols(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any])
     """What the layer will return, and a node that remembers the call."""
     tensors = {x: None for x in leaves([args, kwargs]) if isinstance(x, KerasTensor)}
     places = {x: Placeholder(f"input_{i}") for i, x in enumerate(tensors)}
-    types = dict(
-        zip((p.name for p in places.values()), symbolic_types([x.type for x in tensors]), strict=True)
-    )
+    fresh = symbolic_types([x.type for x in tensors])
+    types = {place.name: type_ for place, type_ in zip(places.values(), fresh, strict=True)}
 
     def hide(x: Any) -> Any:
         return places.get(x, x) if isinstance(x, KerasTensor) else x

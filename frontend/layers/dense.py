@@ -28,10 +28,10 @@ class Dense(Layer):
     supports_masking = True
 
     units: int
-    activation: Activation = None  # type: ignore[assignment]
+    activation: Activation = None
     use_bias: bool = True
-    kernel_initializer: Start = "glorot_uniform"  # type: ignore[assignment]
-    bias_initializer: Start = "zeros"  # type: ignore[assignment]
+    kernel_initializer: Start = "glorot_uniform"
+    bias_initializer: Start = "zeros"
     kernel_regularizer: Regularizer = None
     bias_regularizer: Regularizer = None
     activity_regularizer: Regularizer = None

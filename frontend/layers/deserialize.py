@@ -15,22 +15,27 @@ from kerac.saving.config import SerializedObject, decode_members
 
 COMPUTED = {"float32", *INPUT_DTYPES}
 MOST_SHOWN = 20
-_custom: ContextVar[Mapping[str, Any]] = ContextVar("custom objects", default={})
+_custom: ContextVar[Mapping[str, Any] | None] = ContextVar("custom objects", default=None)
 
 
 @contextmanager
 def custom_objects(replacements: Mapping[str, Any] | None) -> Iterator[None]:
     """Let classes given in code stand for names in a file, in the block."""
-    token = _custom.set({**_custom.get(), **(replacements or {})})
+    token = _custom.set({**given_classes(), **(replacements or {})})
     try:
         yield
     finally:
         _custom.reset(token)
 
 
+def given_classes() -> Mapping[str, Any]:
+    """The classes that were given in code."""
+    return _custom.get() or {}
+
+
 def known_layers() -> dict[str, Any]:
     """All classes that a file may name."""
-    return {**REGISTRY, **_custom.get()}
+    return {**REGISTRY, **given_classes()}
 
 
 def decoded(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,16 +67,19 @@ def listed_layers(config: Mapping[str, Any]) -> list[SerializedObject]:
     """The layers in the config of a model."""
     layers = config.get("layers")
     if not isinstance(layers, list) or not all(isinstance(x, SerializedObject) for x in layers):
-        raise FormatError(f"the layers of a model are {layers!r:.40}, but a list of layers is expected")
+        raise FormatError(
+            f"the layers of a model are {layers!r:.40}, but a list of layers is expected"
+        )
     return layers
 
 
 def layer_class(described: SerializedObject) -> Any:
     """The class that a serialized object names."""
     known = known_layers()
-    for name in (described.kind, described.registered_name, described.class_name):
-        if name in _custom.get():
-            return known[name]
+    given = given_classes()
+    for name in (described.kind, described.registered_name or "", described.class_name):
+        if name in given:
+            return given[name]
     found = REGISTRY.get(described.kind)
     if described.module is None and is_operation(described):
         found = REGISTRY[f"ops.{described.class_name}"]
@@ -80,16 +88,15 @@ def layer_class(described: SerializedObject) -> Any:
         if described.class_name == "Lambda":
             raise UnsupportedError(
                 f"{place}: is a Lambda, which is Python code, and code in a file is never run",
-                remedy=f"Pass a layer in its place: custom_objects={{'Lambda': ...}}.",
+                remedy="Pass a layer in its place: custom_objects={'Lambda': ...}.",
             )
-        raise UnsupportedError(
-            f"{place}: there is no layer {described.kind!r}", remedy=suggestion(described.kind, known)
-        )
+        fact = f"{place}: there is no layer {described.kind!r}"
+        raise UnsupportedError(fact, remedy=suggestion(described.kind, known))
     return found
 
 
 def is_operation(described: SerializedObject) -> bool:
-    """Whether an object without a module, as HDF5 files have them, is an operation: a name with no flags."""
+    """Whether an object without a module, as HDF5 files have them, is an operation."""
     if f"ops.{described.class_name}" not in REGISTRY:
         return False
     return described.class_name not in REGISTRY or "trainable" not in described.config
@@ -97,7 +104,7 @@ def is_operation(described: SerializedObject) -> bool:
 
 def kinds_known(root: SerializedObject) -> set[str]:
     """What a file may name: known layers, and classes given in code under any of their names."""
-    given = _custom.get()
+    given = given_classes()
     found = set(known_layers())
     for item in root.walk():
         if isinstance(item, SerializedObject) and (

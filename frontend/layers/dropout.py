@@ -16,6 +16,8 @@ class _Random(Layer):
 
     supports_masking = True
 
+    seed: int | None = None
+
     @classmethod
     def modernize(cls, arguments: dict[str, Any]) -> dict[str, Any]:
         if isinstance(arguments.get("seed"), SerializedObject):
@@ -27,9 +29,9 @@ class _Random(Layer):
 
 
 class Dropout(_Random):
-    """A share `rate` of the elements is 0 in training and the others are larger; in inference x itself.
+    """A share `rate` of the elements is 0 in training, and the others are larger.
 
-    `noise_shape` has 1 along axes where elements are dropped together.
+    In inference it is x itself. `noise_shape` has 1 along axes where elements are dropped together.
     """
 
     rate: float
@@ -39,13 +41,17 @@ class Dropout(_Random):
     def __post_init__(self) -> None:
         check_share(self, "rate", self.rate)
         if any(length is not None and length < 1 for length in self.noise_shape or ()):
-            raise CompileError(f"Dropout {self.name!r}: noise_shape {self.noise_shape} must be positive")
+            raise CompileError(
+                f"Dropout {self.name!r}: noise_shape is {self.noise_shape}, but must be positive"
+            )
 
     def shared_axes(self, inputs: Value) -> tuple[int, ...]:
         """Axes along which elements are dropped together."""
         shape = self.noise_shape or ()
         if shape and len(shape) != inputs.ndim:
-            raise ShapeError(f"noise_shape {shape} has {len(shape)} axes, but the input is {inputs.type}")
+            raise ShapeError(
+                f"noise_shape {shape} has {len(shape)} axes, but the input is {inputs.type}"
+            )
         return tuple(
             axis for axis, length in enumerate(shape) if length == 1 and inputs.shape[axis] != 1
         )
@@ -58,30 +64,27 @@ class _SpatialDropout(_Random):
     """Base: whole feature maps are dropped together."""
 
     spatial: ClassVar[int]
-    data_format: ClassVar[Any] = "channels_last"
 
     rate: float
 
     def __post_init__(self) -> None:
         check_share(self, "rate", self.rate)
-        if self.data_format is None:
-            self.data_format = "channels_last"  # type: ignore[misc]
 
-    def shared_axes(self, inputs: Value) -> tuple[int, ...]:
-        if inputs.ndim != self.spatial + 2:
-            raise ShapeError(f"the input must have {self.spatial + 2} axes, but is {inputs.type}")
-        first = 2 if self.data_format == "channels_first" else 1
-        return tuple(range(first, first + self.spatial))
+    def first_axis(self) -> int:
+        """The first of the axes along which elements are dropped together."""
+        return 1
 
     def call(self, inputs: Value) -> Any:
-        return ops.Dropout(self.rate, self.shared_axes(inputs), self.seed)(inputs)
+        if inputs.ndim != self.spatial + 2:
+            raise ShapeError(f"the input must have {self.spatial + 2} axes, but is {inputs.type}")
+        shared = tuple(range(self.first_axis(), self.first_axis() + self.spatial))
+        return ops.Dropout(self.rate, shared, self.seed)(inputs)
 
     def get_config(self) -> dict[str, Any]:
-        # These four, and the layout where there is one, are all that Keras takes.
-        names = ("rate", "seed", "name", "dtype")
-        if self.spatial > 1:
-            names = (*names, "data_format")
-        return {name: getattr(self, name) for name in names}
+        # Keras takes no other arguments, not even `trainable`.
+        config = super().get_config() | {"dtype": self.dtype}
+        names = ("rate", "seed", "name", "dtype", "data_format")
+        return {name: config[name] for name in names if name in config}
 
 
 class SpatialDropout1D(_SpatialDropout):
@@ -95,28 +98,33 @@ class SpatialDropout1D(_SpatialDropout):
     dtype: Any = "float32"
 
 
-class SpatialDropout2D(_SpatialDropout):
+class _OfFeatureMaps(_SpatialDropout):
+    """Base: the layout is an argument."""
+
+    rate: float
+    data_format: DataFormat | None = "channels_last"
+    seed: int | None = None
+    name: str | None = None
+    dtype: Any = "float32"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.data_format = self.data_format or "channels_last"
+
+    def first_axis(self) -> int:
+        return 2 if self.data_format == "channels_first" else 1
+
+
+class SpatialDropout2D(_OfFeatureMaps):
     """Drops whole feature maps of images in training."""
 
     spatial = 2
 
-    rate: float
-    data_format: DataFormat | None = "channels_last"  # type: ignore[misc]
-    seed: int | None = None
-    name: str | None = None
-    dtype: Any = "float32"
 
-
-class SpatialDropout3D(_SpatialDropout):
+class SpatialDropout3D(_OfFeatureMaps):
     """Drops whole feature maps of volumes in training."""
 
     spatial = 3
-
-    rate: float
-    data_format: DataFormat | None = "channels_last"  # type: ignore[misc]
-    seed: int | None = None
-    name: str | None = None
-    dtype: Any = "float32"
 
 
 class GaussianNoise(_Random):
@@ -166,5 +174,6 @@ def check_share(layer: Layer, name: str, value: float) -> None:
     """`value` must lie between 0 and 1."""
     if not 0 <= value <= 1:
         raise CompileError(
-            f"{type(layer).__name__} {layer.name!r}: {name} is {value}, but must lie between 0 and 1"
+            f"{type(layer).__name__} {layer.name!r}: {name} is {value}, "
+            "but must lie between 0 and 1"
         )

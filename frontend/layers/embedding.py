@@ -28,7 +28,7 @@ class Embedding(Layer):
 
     input_dim: int
     output_dim: int
-    embeddings_initializer: Start = "uniform"  # type: ignore[assignment]
+    embeddings_initializer: Start = "uniform"
     embeddings_regularizer: Regularizer = None
     embeddings_constraint: Constraint = None
     mask_zero: bool = False
@@ -50,7 +50,8 @@ class Embedding(Layer):
         for name in ("input_dim", "output_dim"):
             if getattr(self, name) < 1:
                 raise CompileError(
-                    f"Embedding {self.name!r}: {name} is {getattr(self, name)}, but must be positive"
+                    f"Embedding {self.name!r}: {name} is {getattr(self, name)}, "
+                    "but must be positive"
                 )
         self.supports_masking = self.mask_zero
 

@@ -10,7 +10,9 @@ from kerac.ir.errors import UnsupportedError
 class Lambda:
     """Keras's wrapper of a Python function, which no compiler can look into."""
 
-    def __init__(self, function: Any = None, *args: Any, name: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, function: Any = None, *args: Any, name: str | None = None, **kwargs: Any
+    ) -> None:
         called = f"Lambda {name!r}" if name else "Lambda"
         raise UnsupportedError(
             f"{called}: is Python code, but kerac compiles what layers state",

@@ -19,7 +19,7 @@ def mask_of(x: Any) -> Value | None:
 
 
 def fill_masks(layer: Layer, arguments: dict[str, Any]) -> Any:
-    """Give `call` the masks that it asks for and nobody gave; returns those of the first argument."""
+    """Give `call` the masks that it asks for; returns those of the first argument."""
     from kerac.layers.base import call_signature
 
     names = call_signature(type(layer)).parameters

@@ -15,18 +15,19 @@ EPSILON = 1e-7  # Keras's `backend.epsilon()`
 
 
 def broadcastable(values: list[Value]) -> list[Value]:
-    """The same values of one dtype, their lengths equal or 1 on every axis, counted from the last."""
+    """The same values of one dtype, with lengths equal or 1 on every axis from the last on."""
     if len({value.dtype for value in values}) > 1:
         values = [as_float(value) for value in values]
     for position in range(1, max(value.ndim for value in values) + 1):
-        dims = [v.shape[-position] for v in values if v.ndim >= position and v.shape[-position] != 1]
+        dims = [value.shape[-position] for value in values if value.ndim >= position]
+        dims = [dim for dim in dims if dim != 1]
         for dim in dims[1:]:
             need_equal(dims[0], dim, f"the lengths of axis {-position}")
     return values
 
 
 class Merge(Layer, registered=False):
-    """Base: a function of a list of tensors, which broadcast; shorter shapes get axes after the batch."""
+    """Base: a function of several tensors, which broadcast; shapes grow behind the batch."""
 
     supports_masking = True
     at_least: ClassVar[int] = 1
@@ -189,7 +190,8 @@ class Dot(Merge):
                 raise ShapeError(f"axis {axis} of {value.type} cannot be summed over")
             axes.append(axis % value.ndim)
         x, y = map(as_float, values)
-        need_equal(x.shape[axes[0]], y.shape[axes[1]], f"lengths of the axes {axes[0]} and {axes[1]}")
+        what = f"lengths of the axes {axes[0]} and {axes[1]}"
+        need_equal(x.shape[axes[0]], y.shape[axes[1]], what)
         need_equal(x.shape[0], y.shape[0], "batches")
         if self.normalize:
             x, y = (_normalized(v, axis) for v, axis in zip((x, y), axes, strict=True))

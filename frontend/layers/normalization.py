@@ -17,7 +17,7 @@ from kerac.tracing import traced
 
 
 class BatchNormalization(Layer):
-    """(inputs - moving_mean) / sqrt(moving_variance + epsilon) * gamma + beta, each along `axis`."""
+    """(inputs - moving_mean) / sqrt(moving_variance + epsilon) * gamma + beta along `axis`."""
 
     supports_masking = True
 
@@ -26,10 +26,10 @@ class BatchNormalization(Layer):
     epsilon: float = 1e-3
     center: bool = True
     scale: bool = True
-    beta_initializer: Start = "zeros"  # type: ignore[assignment]
-    gamma_initializer: Start = "ones"  # type: ignore[assignment]
-    moving_mean_initializer: Start = "zeros"  # type: ignore[assignment]
-    moving_variance_initializer: Start = "ones"  # type: ignore[assignment]
+    beta_initializer: Start = "zeros"
+    gamma_initializer: Start = "ones"
+    moving_mean_initializer: Start = "zeros"
+    moving_variance_initializer: Start = "ones"
     beta_regularizer: Regularizer = None
     gamma_regularizer: Regularizer = None
     beta_constraint: Constraint = None
@@ -96,8 +96,8 @@ class LayerNormalization(Layer):
     epsilon: float = 1e-3
     center: bool = True
     scale: bool = True
-    beta_initializer: Start = "zeros"  # type: ignore[assignment]
-    gamma_initializer: Start = "ones"  # type: ignore[assignment]
+    beta_initializer: Start = "zeros"
+    gamma_initializer: Start = "ones"
     beta_regularizer: Regularizer = None
     gamma_regularizer: Regularizer = None
     beta_constraint: Constraint = None

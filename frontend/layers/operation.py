@@ -1,4 +1,4 @@
-"""Operators on symbolic tensors, such as `x + y`: nodes of a model that are no layers for a user."""
+"""Operators on symbolic tensors, such as `x + y`: nodes of a model that are no layers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ class Operation(Layer, registered=False):
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
-        return {name: config[name] for name in config if name not in fields(Layer) or name == "name"}
+        hidden = fields(Layer).keys() - {"name"}
+        return {name: value for name, value in config.items() if name not in hidden}
 
     def serialize(self) -> dict[str, Any]:
         return {
@@ -84,7 +85,7 @@ def _unary(op: ops.Unary) -> Callable[[Value], Value]:
     return lambda x: op(as_float(x) if op.float_only else x)
 
 
-for _name, _function in {
+FUNCTIONS: dict[str, Callable[..., Value]] = {
     "Add": ops.add,
     "Subtract": ops.subtract,
     "Multiply": ops.multiply,
@@ -109,15 +110,16 @@ for _name, _function in {
     "Sqrt": _unary(ops.Sqrt()),
     "Square": _unary(ops.Square()),
     "Tanh": _unary(ops.Tanh()),
-}.items():
-    _define(_name, _function)
-
-for _name, _op in {
+}
+ACTIVATIONS: dict[str, ops.Unary] = {
     "Relu": ops.Relu(),
     "Relu6": ops.Relu6(),
     "Sigmoid": ops.Sigmoid(),
     "Silu": ops.Silu(),
     "Softplus": ops.Softplus(),
     "HardSigmoid": ops.HardSigmoid(),
-}.items():
+}
+for _name, _function in FUNCTIONS.items():
+    _define(_name, _function)
+for _name, _op in ACTIVATIONS.items():
     _define(_name, _unary(_op), "nn")

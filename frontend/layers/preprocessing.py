@@ -60,7 +60,9 @@ class Normalization(Layer):
 
     def __post_init__(self) -> None:
         if (self.mean is None) != (self.variance is None):
-            raise CompileError(f"Normalization {self.name!r}: needs both mean and variance, or neither")
+            raise CompileError(
+                f"Normalization {self.name!r}: needs both mean and variance, or neither"
+            )
         if np.shape(self.mean) != np.shape(self.variance):
             raise CompileError(
                 f"Normalization {self.name!r}: mean has shape {np.shape(self.mean)}, "

@@ -24,22 +24,22 @@ class UnitsArguments(Layer, registered=False):
     """The first arguments of every recurrent layer and cell."""
 
     units: int
-    activation: Activation = "tanh"  # type: ignore[assignment]
+    activation: Activation = "tanh"
 
 
 class GateArguments(UnitsArguments, registered=False):
     """The argument of those with gates."""
 
-    recurrent_activation: Activation = "sigmoid"  # type: ignore[assignment]
+    recurrent_activation: Activation = "sigmoid"
 
 
 class WeightArguments(UnitsArguments, registered=False):
     """The other arguments of every recurrent layer and cell."""
 
     use_bias: bool = True
-    kernel_initializer: Start = "glorot_uniform"  # type: ignore[assignment]
-    recurrent_initializer: Start = "orthogonal"  # type: ignore[assignment]
-    bias_initializer: Start = "zeros"  # type: ignore[assignment]
+    kernel_initializer: Start = "glorot_uniform"
+    recurrent_initializer: Start = "orthogonal"
+    bias_initializer: Start = "zeros"
     kernel_regularizer: Regularizer = None
     recurrent_regularizer: Regularizer = None
     bias_regularizer: Regularizer = None
@@ -114,7 +114,7 @@ class Cell(Layer, registered=False):
         """The shape of the bias."""
         return (self.gates * self.units,)
 
-    def bias_start(self) -> Initializer:
+    def bias_start(self) -> Any:
         """How the bias begins."""
         return self.bias_initializer
 

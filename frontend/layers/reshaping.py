@@ -6,7 +6,7 @@ from typing import Any
 
 from kerac.ir import Value, ops
 from kerac.ir.dims import Dim, DimLike
-from kerac.ir.errors import CompileError, FormatError, ShapeError
+from kerac.ir.errors import CompileError, ShapeError
 from kerac.layers.base import Layer
 from kerac.layers.data_format import DataFormat, to_last
 
@@ -48,7 +48,9 @@ class Reshape(Layer):
         if any(dim is not None and dim < -1 for dim in target):
             raise CompileError(f"Reshape {self.name!r}: a length of {target} is negative")
         if sum(dim in (-1, None) for dim in target) > 1:
-            raise CompileError(f"Reshape {self.name!r}: target_shape {target} leaves two lengths open")
+            raise CompileError(
+                f"Reshape {self.name!r}: target_shape {target} leaves two lengths open"
+            )
 
     def call(self, inputs: Value) -> Any:
         return ops.reshape(inputs, (inputs.shape[0], *self.resolve(inputs, self.target_shape)))
@@ -58,9 +60,9 @@ class Reshape(Layer):
         """The shape of each sample, the open length filled in."""
         size = product(inputs.shape[1:])
         given = product(tuple(dim for dim in target if dim not in (-1, None)))
-        dims: list[DimLike] = []
-        for dim in target:
-            dims.append(_quotient(size, given, inputs) if dim in (-1, None) else dim)  # type: ignore[arg-type]
+        dims = [
+            _quotient(size, given, inputs) if dim is None or dim == -1 else dim for dim in target
+        ]
         if product(tuple(dims)) != size:
             raise ShapeError(
                 f"each sample of the input has {size} elements, "
@@ -77,7 +79,8 @@ class Permute(Layer):
     def __post_init__(self) -> None:
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise CompileError(
-                f"Permute {self.name!r}: dims is {self.dims}, but must name each axis from 1 on once"
+                f"Permute {self.name!r}: dims is {self.dims}, "
+                "but must name each axis from 1 on once"
             )
 
     def call(self, inputs: Value) -> Any:
@@ -124,9 +127,8 @@ def product(dims: tuple[Any, ...]) -> DimLike:
 
 
 def _quotient(size: DimLike, given: DimLike, inputs: Value) -> DimLike:
-    try:
-        if given != 0 and (isinstance(given, Dim) or isinstance(size, Dim) or size % given == 0):
-            return size // given
-    except FormatError:
-        pass
-    raise ShapeError(f"each sample of {inputs.type} has {size} elements, but {given} do not divide it")
+    if isinstance(given, int) and given and (isinstance(size, Dim) or size % given == 0):
+        return size // given
+    raise ShapeError(
+        f"each sample of {inputs.type} has {size} elements, but {given} do not divide it"
+    )

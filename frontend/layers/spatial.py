@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from kerac.convert import Conversion, NotConvertible
+from kerac.convert import Conversion, NotConvertibleError
 from kerac.ir.errors import CompileError, ShapeError
 
 Sizes = int | tuple[int, ...]
@@ -17,7 +17,7 @@ Borders = int | tuple[int | tuple[int, int], ...]
 def _padding(*choices: str) -> Conversion:
     def read(value: Any) -> str:
         if not isinstance(value, str) or value.lower() not in choices:
-            raise NotConvertible
+            raise NotConvertibleError
         return value.lower()
 
     return Conversion(read, str, f"one of {', '.join(map(repr, choices))}")

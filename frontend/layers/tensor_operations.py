@@ -1,4 +1,4 @@
-"""Operations of Keras on whole tensors that stand in files: what masks are made of, and what models use beside layers."""
+"""Operations of Keras on whole tensors that stand in files, such as those that make masks."""
 
 from __future__ import annotations
 
@@ -184,14 +184,17 @@ class GetItemOperation(Operation):
             place = entries.index(Ellipsis)
             entries[place : place + 1] = [slice(None)] * (x.ndim - len(entries) + 1)
         entries += [slice(None)] * (x.ndim - len(entries))
-        start, stop, step, kept = [], [], [], []
+        start: list[Any] = []
+        stop: list[Any] = []
+        step: list[int] = []
+        kept: list[Any] = []
         for length, entry in zip(x.shape, entries, strict=True):
             if isinstance(entry, int):
                 first = entry + length if entry < 0 else entry
                 start, stop, step = [*start, first], [*stop, first + 1], [*step, 1]
                 continue
             if not isinstance(entry, slice) or (entry.step or 1) < 1:
-                raise CompileError(f"a part of a tensor is taken by {entry!r}, but numbers and slices can")
+                raise CompileError(f"a part of a tensor is taken by {entry!r}, but slices can")
             first, last = _bound(entry.start, length, 0), _bound(entry.stop, length, length)
             stride = entry.step or 1
             start, stop, step = [*start, first], [*stop, last], [*step, stride]

@@ -1,4 +1,4 @@
-"""Functional models as Keras writes them: layers, their calls, and which results enter and leave."""
+"""Functional models as Keras writes them: layers, their calls, and what enters and leaves."""
 
 from __future__ import annotations
 
@@ -102,7 +102,8 @@ class _Rebuilt:
     def _check(self, given: TensorReference) -> None:
         if given.layer not in self.layers:
             raise FormatError(
-                f"the result of the layer {given.layer!r} is used, but the model has none of that name"
+                f"the result of the layer {given.layer!r} is used, "
+                "but the model has none of that name"
             )
 
     def tensor(self, given: TensorReference, in_call: bool = True) -> Any:
@@ -166,14 +167,16 @@ def _make_calls(rebuilt: _Rebuilt, calls: list[_Call]) -> None:
             rebuilt.results[call.layer].append(result)
         if len(waiting) == len(pending):
             names = ", ".join(dict.fromkeys(repr(call.layer) for call in waiting))
-            raise FormatError(f"the calls of {names} need each other's results, or results of no call")
+            raise FormatError(
+                f"the calls of {names} need each other's results, or results of no call"
+            )
         pending = waiting
 
 
 def _offsets(layer: Layer, name: str, calls: list[_Call], outputs: Any) -> tuple[int, int]:
-    """What to subtract from the numbers of a layer's calls, in calls and where results leave the model.
+    """What to subtract from the numbers of a layer's calls, in calls and where results leave.
 
-    Keras 2 counts calls of models inside models from 1, Keras 3 does so for functional ones where results leave.
+    Keras 2 counts calls of models from 1, Keras 3 does so for functional ones where results leave.
     """
     from kerac.models.model import Model
 
@@ -182,7 +185,9 @@ def _offsets(layer: Layer, name: str, calls: list[_Call], outputs: Any) -> tuple
     count = sum(call.layer == name for call in calls)
     used = {r.node for call in calls for r in call.references() if r.layer == name}
     left = {r.node for r in leaves(_as_references(outputs)) if r.layer == name}
-    usual = ((0, 0), (1, 1), (0, 1)) if type(layer).__name__ == "Sequential" else ((0, 1), (1, 1), (0, 0))
+    usual = [(0, 1), (1, 1), (0, 0)]
+    if type(layer).__name__ == "Sequential":
+        usual.reverse()
     for inside, outside in usual:
         if {n - inside for n in used} | {n - outside for n in left} == set(range(count)):
             return inside, outside

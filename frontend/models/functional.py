@@ -18,11 +18,11 @@ from kerac.models.model import Model
 from kerac.models.topology import find_topology, with_own_inputs
 from kerac.structure import leaves, map_structure
 from kerac.tensor import KerasTensor
-from kerac.tracing import DimsDiffer, Traced, current_trace, symbolic_types, trace_function
+from kerac.tracing import DimsDifferError, Traced, current_trace, symbolic_types, trace_function
 
 
 class Functional(Model):
-    """`Model(inputs, outputs)`: lists or dictionaries of symbolic tensors, and what lies between."""
+    """`Model(inputs, outputs)`: symbolic tensors, and the layers that lie between."""
 
     module: ClassVar[str] = "keras.src.models.functional"
     supports_masking = True
@@ -38,7 +38,8 @@ class Functional(Model):
         for tensor in leaves([inputs, outputs]):
             if not isinstance(tensor, KerasTensor):
                 raise CompileError(
-                    f"Model: its inputs and outputs must be symbolic tensors, but one is {tensor!r:.60}",
+                    "Model: its inputs and outputs must be symbolic tensors, "
+                    f"but one is {tensor!r:.60}",
                     remedy="Start with kerac.Input(shape) and call layers on it.",
                 )
         super().__init__(name=name, dtype=dtype, trainable=trainable is not False)
@@ -144,7 +145,7 @@ class Functional(Model):
                 trace.calls[key] = trace_function(
                     self.run, types, trace.inner(str(self.name)), mask_types
                 )
-            except DimsDiffer as error:
+            except DimsDifferError as error:
                 error.dims = (local.outside(error.dims[0]), local.outside(error.dims[1]))
                 raise
         traced: Traced = trace.calls[key]
@@ -177,7 +178,7 @@ class Functional(Model):
         return [_fitted(x, tensor) for x, tensor in zip(given, self._flat_inputs, strict=True)]
 
     def in_order(self, inputs: Any) -> list[Any]:
-        """The leaves of `inputs`, a dictionary by the names of inputs where they are no dictionary."""
+        """The leaves of `inputs`; a dictionary goes by keys or else by the names of inputs."""
         if isinstance(inputs, Mapping):
             names = self.input_names
             if isinstance(self._input_structure, dict):
@@ -228,7 +229,7 @@ def _unpacked(structure: Any) -> Any:
 
 
 class _Local:
-    """Types inside a called graph: lengths that are no plain symbols outside get symbols of their own."""
+    """Types inside a called graph: lengths that are computed outside get symbols of their own."""
 
     def __init__(self, types: list[TensorType]) -> None:
         self._outside: dict[str, DimLike] = {}
@@ -251,7 +252,7 @@ class _Local:
 
 
 def _fitted(x: Any, tensor: KerasTensor) -> Any:
-    """A value with the dtype and number of axes of an input; axes of length 1 come and go at the end."""
+    """A value with the dtype and number of axes of an input; last axes of length 1 may differ."""
     if not isinstance(x, Value):
         return x
     declared = tensor.shape

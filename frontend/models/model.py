@@ -152,7 +152,9 @@ class Model(Layer, registered=False):
         count = len(arrays[0])
         if any(len(array) != count for array in arrays):
             counts = ", ".join(str(len(array)) for array in arrays)
-            raise CompileError(f"{self.name}: all inputs need the same number of samples, but have {counts}")
+            raise CompileError(
+                f"{self.name}: all inputs need the same number of samples, but have {counts}"
+            )
         size = batch_size or 32
         parts = [
             _as_tuple(executable(*(array[start : start + size] for array in arrays)))
@@ -211,7 +213,9 @@ class Model(Layer, registered=False):
         from kerac.compile import export_onnx
 
         if format != "onnx":
-            raise UnsupportedError(f"{self.name}: format {format!r} is asked for, but export writes onnx")
+            raise UnsupportedError(
+                f"{self.name}: format {format!r} is asked for, but export writes onnx"
+            )
         export_onnx(self, path)
 
     def summary(

@@ -41,9 +41,9 @@ class SavedLayer:
         self.trainable = layer.trainable
         self.variables: Sequence[Variable] = layer.own_weights
         self.children: dict[str, SavedLayer | list[SavedLayer]] = {
-            attribute: [saved(x, known) for x in held]
-            if isinstance(held, list | tuple)
-            else saved(held, known)
+            attribute: saved(held, known)
+            if isinstance(held, Layer)
+            else [saved(x, known) for x in held]
             for attribute, held in layer.children().items()
         }
 
@@ -83,7 +83,9 @@ def model_from_json(text: str, custom_objects: Mapping[str, Any] | None = None) 
         return build_model(config, label)
 
 
-def model_from_config(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+def model_from_config(
+    config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
+) -> Any:
     """Make a model from its serialized form, with new weights."""
     label = "the config of a model"
     with custom(custom_objects):
@@ -108,7 +110,8 @@ def load_weights(model: Model, path: FileSource, skip_mismatch: bool = False) ->
     """Read the weights of a model from a `.weights.h5`, `.h5` or `.keras` file."""
     if skip_mismatch:
         raise CompileError(
-            f"{model.name}: skip_mismatch=True is asked for, but weights are read completely or not at all"
+            f"{model.name}: skip_mismatch=True is asked for, "
+            "but weights are read completely or not at all"
         )
     if not model.built:
         raise CompileError(

@@ -59,7 +59,8 @@ class Sequential(Model):
             raise CompileError(f"{self.name}: an Input is added after {self._stack[-1].name!r}")
         if any(other.name == layer.name and other is not layer for other in self._stack):
             raise CompileError(
-                f"{self.name}: two layers are called {layer.name!r}, but names in a model must differ"
+                f"{self.name}: two layers are called {layer.name!r}, "
+                "but names in a model must differ"
             )
         self._stack.append(layer)
 

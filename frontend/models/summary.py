@@ -26,12 +26,13 @@ def summary_text(
     headers += ["Connected to"] if branches else []
     headers += ["Trainable"] if show_trainable else []
     for header in headers:
-        table.add_column(header, justify="right" if header == "Param #" else "left", overflow="fold")
+        is_number = header == "Param #"
+        table.add_column(header, justify="right" if is_number else "left", overflow="fold")
     for depth, layer, calls in _rows(model, expand_nested, 0):
         row = ["   " * depth + f"{layer.name} ({type(layer).__name__})", _shape(layer)]
         row.append(f"{layer.count_params():,}" if layer.built else "0 (unbuilt)")
         row += [_sources(calls)] if branches else []
-        row += [("Y" if layer.trainable else "N") if layer.weights else "-"] if show_trainable else []
+        row += [_flag(layer)] if show_trainable else []
         table.add_row(*row)
     file = io.StringIO()
     console = Console(file=file, width=line_length or (96 if branches else 80), color_system=None)
@@ -71,7 +72,14 @@ def _calls(model: Model) -> set[Node]:
 
 def _has_branches(model: Model) -> bool:
     rows = _rows(model, False, 0)
-    return any(len(calls) > 1 or any(len(node.inputs) > 1 for node in calls) for _, _, calls in rows)
+    return any(
+        len(calls) > 1 or any(len(node.inputs) > 1 for node in calls) for _, _, calls in rows
+    )
+
+
+def _flag(layer: Layer) -> str:
+    """Whether training changes the weights."""
+    return ("Y" if layer.trainable else "N") if layer.weights else "-"
 
 
 def _shape(layer: Layer) -> str:

@@ -1,9 +1,10 @@
-"""The calls that lead from the inputs of a functional model to its outputs, and Keras's order of its layers."""
+"""The calls that lead from inputs to outputs of a functional model, and Keras's order of layers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from kerac.ir.errors import CompileError
 from kerac.layers.base import Layer
@@ -14,19 +15,10 @@ from kerac.tensor import KerasTensor, Node
 
 @dataclass(frozen=True)
 class Topology:
-    """Calls in an order in which they can be made, and layers (operations too) as Keras orders them."""
+    """Calls in an order in which they can be made, and layers and operations as Keras has them."""
 
     nodes: tuple[Node, ...]
     layers: tuple[Layer, ...]
-
-    def position(self, node: Node) -> int:
-        """The how-manieth call of its layer in this model a call is."""
-        calls = [other for other in node.layer.nodes if other in self._members]
-        return calls.index(node)
-
-    @property
-    def _members(self) -> set[Node]:
-        return set(self.nodes)
 
 
 def find_topology(
@@ -48,7 +40,7 @@ def find_topology(
 def _visit(
     inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]
 ) -> tuple[list[Node], dict[Layer, int]]:
-    """Calls in the order in which a depth-first walk leaves them, layers in that in which it meets them."""
+    """Calls as a depth-first walk leaves them, and layers as it meets them."""
     finished: dict[Node, None] = {}
     order: dict[Layer, int] = {}
     given = set(inputs)
@@ -111,17 +103,21 @@ def _check_names(layers: Sequence[Layer], model: str) -> None:
         )
 
 
-def with_own_inputs(inputs: object, outputs: object) -> tuple[object, object]:
-    """The same computation from new inputs, where some are results of layers: calls are made anew."""
+def with_own_inputs(inputs: Any, outputs: Any) -> tuple[Any, Any]:
+    """The same computation from new inputs, for those that are results of layers."""
     flat: list[KerasTensor] = leaves(inputs)
     nodes, _ = _visit(flat, leaves(outputs))
     new: dict[KerasTensor, KerasTensor] = {}
     for tensor in flat:
         new[tensor] = tensor if isinstance(tensor.node.layer, InputLayer) else _input_like(tensor)
+
+    def swap(x: Any) -> Any:
+        return new.get(x, x) if isinstance(x, KerasTensor) else x
+
     for node in nodes:
         if all(output in new for output in leaves(node.outputs)) or not node.inputs:
             continue
-        copy = Node(node.layer, *map_structure(lambda x: new.get(x, x) if _is_tensor(x) else x, (node.args, node.kwargs)))
+        copy = Node(node.layer, *map_structure(swap, (node.args, node.kwargs)))
         flat_outputs = [
             KerasTensor(x.type, copy, x.position, x.name) for x in leaves(node.outputs)
         ]
@@ -130,14 +126,7 @@ def with_own_inputs(inputs: object, outputs: object) -> tuple[object, object]:
         for old, made in zip(leaves(node.outputs), flat_outputs, strict=True):
             new.setdefault(old, made)
 
-    def swap(x: KerasTensor) -> KerasTensor:
-        return new.get(x, x)
-
     return map_structure(swap, inputs), map_structure(swap, outputs)
-
-
-def _is_tensor(x: object) -> bool:
-    return isinstance(x, KerasTensor)
 
 
 def _input_like(tensor: KerasTensor) -> KerasTensor:

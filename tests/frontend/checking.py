@@ -1,4 +1,4 @@
-"""The same layer or model in Keras and in kerac: equal configs, shapes and outputs, by every way of computing."""
+"""The same layer or model in Keras and in kerac: equal configs, shapes, weights and outputs."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -35,8 +35,8 @@ def check_layer(
 ) -> Any:
     """Compare `make(layers)` for Keras's and kerac's layers on random inputs of the given shapes.
 
-    `shapes` include the batch; a list of them makes a list of inputs. Lengths of the axes in `free` are not told to
-    the model. Integers lie below `high`. Returns kerac's model.
+    `shapes` include the batch; a list of them makes a list of inputs. Lengths of the axes in `free`
+    are not told to the model. Integers lie below `high`. Returns kerac's model.
     """
     several = isinstance(shapes, list)
     every = list(shapes) if several else [shapes]
@@ -44,7 +44,7 @@ def check_layer(
     def model(library: ModuleType) -> Any:
         inputs = [
             library.Input(
-                batch_shape=[None if axis == 0 or axis in free else n for axis, n in enumerate(shape)],
+                batch_shape=[None if i == 0 or i in free else n for i, n in enumerate(shape)],
                 dtype=dtype,
                 name=f"x{number}",
             )
@@ -65,7 +65,7 @@ def check_model(
     tolerance: float = 1e-5,
     backends: Mapping[str, Backend] = BACKENDS,
 ) -> Any:
-    """Compare the models that `make` builds with either library, with equal random weights; returns kerac's."""
+    """Compare what `make` builds with either library and equal random weights; returns kerac's."""
     theirs, ours = made(make)
     check_weights(theirs, ours)
     generator = np.random.default_rng(seed)
@@ -89,7 +89,7 @@ def check_outputs(
     tolerance: float = 1e-5,
     backends: Mapping[str, Backend] = BACKENDS,
 ) -> None:
-    """Compare the outputs of two models on arrays by every backend; the graph must print, parse and verify."""
+    """Compare outputs of two models by every backend; the graph must print, parse and verify."""
     inputs = list(arrays) if len(arrays) > 1 else arrays[0]
     expected = [np.asarray(x) for x in leaves(theirs(inputs))]
     graph = ours.trace()
@@ -147,7 +147,7 @@ def is_mask(layer: Any) -> bool:
 
 
 def assert_same_config(ours: Any, theirs: Any, path: str = "config") -> None:
-    """Compare configs; arguments of newer versions of Keras may be missing where they say nothing."""
+    """Compare configs; arguments that say nothing may be missing."""
     if isinstance(theirs, dict) and isinstance(ours, dict):
         silent = {key for key in theirs.keys() - ours.keys() if theirs[key] in (None, False, {})}
         unexpected = ours.keys() - theirs.keys() - {"build_config"}

@@ -99,5 +99,5 @@ def test_functions_take_arrays_and_symbolic_tensors() -> None:
 
 
 def test_unknown_name_suggests_the_nearest() -> None:
-    with pytest.raises(CompileError, match="(?s)no activation 'rellu'.*'relu'"):
+    with pytest.raises(CompileError, match=r"(?s)no activation 'rellu'.*'relu'"):
         layers.Dense(3, activation="rellu", name="head")

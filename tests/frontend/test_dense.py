@@ -85,7 +85,7 @@ def test_mistake(make: object, kind: type[Exception], message: str) -> None:
 def test_wrong_shape_names_the_layer() -> None:
     layer = layers.Dense(2, name="head")
     layer(np.ones((1, 3), "float32"))
-    with pytest.raises(ShapeError, match='(?s)3 rows.*is 4.*f32.2, 4.*in layer "head"'):
+    with pytest.raises(ShapeError, match=r'(?s)3 rows.*is 4.*f32.2, 4.*in layer "head"'):
         layer(np.ones((2, 4), "float32"))
 
 

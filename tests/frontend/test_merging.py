@@ -90,7 +90,7 @@ def masked(name: str, **arguments: Any) -> Any:
     def make(library: ModuleType) -> Any:
         layers = library.layers
         inputs = [library.Input((6,), dtype="int32", name=f"x{i}") for i in range(2)]
-        embedded = [layers.Embedding(4, 3, mask_zero=True, name=f"e{i}")(x) for i, x in enumerate(inputs)]
+        embedded = [layers.Embedding(4, 3, mask_zero=True)(x) for x in inputs]
         merged = getattr(layers, name)(**arguments)(embedded)
         return library.Model(inputs, [merged, layers.GlobalAveragePooling1D()(merged)])
 

@@ -131,7 +131,8 @@ def test_free_lengths_of_different_inputs_stay_apart_until_something_needs_them_
     inner = kerac.Model([x, y], layers.Add()([x, y]), name="inner")
     p, q = (kerac.Input((None, 3), name=name) for name in "pq")
     assert kerac.Model([p, q], inner([p, q])).graph.symbols == ("N", "T")
-    assert kerac.Model([p, q], inner([layers.Concatenate(axis=1)([p, p]), q])).graph.symbols == ("N", "T")
+    twice = layers.Concatenate(axis=1)([p, p])
+    assert kerac.Model([p, q], inner([twice, q])).graph.symbols == ("N", "T")
 
 
 # Sequences
@@ -204,7 +205,8 @@ def test_predict_in_batches() -> None:
     x, y = random_arrays([(70, 4), (70, 4)])
     whole = model([x, y])
     for size in (1, 32, 100, None):
-        for part, wanted in zip(model.predict([x, y], batch_size=size, verbose=0), whole, strict=True):
+        parts = model.predict([x, y], batch_size=size, verbose=0)
+        for part, wanted in zip(parts, whole, strict=True):
             assert_close(part, wanted)
 
 
@@ -220,7 +222,7 @@ def test_layers_are_found_by_name_and_index() -> None:
     model = branches(kerac)
     assert model.get_layer("shared").units == 5
     assert model.get_layer(index=0).name == "x"
-    with pytest.raises(CompileError, match="(?s)no layer 'share'.*'shared'"):
+    with pytest.raises(CompileError, match=r"(?s)no layer 'share'.*'shared'"):
         model.get_layer("share")
 
 
@@ -266,7 +268,7 @@ def test_own_layers_and_models() -> None:
     model = Mine()
     x = np.ones((3, 4), "float32")
     y = model(x)
-    assert [v.path for v in model.weights][0].endswith("/scale")
+    assert model.weights[0].path.endswith("/scale")
     assert_close(model.predict(x), y)
     assert Twice.from_config(Twice(5).get_config()).times == 5
 
@@ -292,7 +294,7 @@ def test_predict_on_wrong_inputs(given: Any, message: str) -> None:
 
 def test_call_on_a_wrong_shape_names_the_model() -> None:
     model = kerac.Sequential([kerac.Input((4,), name="x"), layers.Dense(3)], name="m")
-    with pytest.raises(ShapeError, match="input 'x' must have the shape .None, 4., but got"):
+    with pytest.raises(ShapeError, match=r"input 'x' must have the shape .None, 4., but got"):
         model(np.ones((2, 5), "float32"))
 
 
