@@ -1,7 +1,8 @@
 """Recurrent layers: a cell taken over all steps of a sequence.
 
 What a step gives whose mask is false: the output of the step before, zeros before the first. A
-layer that returns the last output alone returns the state after the last step, which is the same.
+layer that returns the last output alone returns the state after the last step, which is the same
+but for a row that has an initial state and no step that counts: Keras's backends differ there.
 """
 
 from __future__ import annotations
