@@ -28,6 +28,7 @@ from kerac.initializers import get as initializer_of
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, UnsupportedError
 from kerac.layers.calling import call_on_arrays, call_on_symbols, has_arrays, has_symbols
+from kerac.layers.dtypes import dtype_of, policy
 from kerac.layers.masks import fill_masks, set_masks
 from kerac.layers.sharing import number_shared
 from kerac.names import automatic_name, name_scope, scoped
@@ -357,34 +358,6 @@ def call_signature(cls: type[Layer]) -> inspect.Signature:
         parameters = list(signature.parameters.values())[1:]
         _call_signatures[cls] = signature.replace(parameters=parameters)
     return _call_signatures[cls]
-
-
-def dtype_of(dtype: Any, class_name: str, name: str) -> str:
-    """The one dtype policy there is; others are refused."""
-    if isinstance(dtype, Mapping):
-        dtype = (dtype.get("config") or {}).get("name", dtype.get("class_name"))
-    dtype = getattr(dtype, "name", dtype)
-    if dtype in (None, "float32"):
-        return "float32"
-    if class_name == "InputLayer" or (isinstance(dtype, str) and dtype in INPUT_DTYPES):
-        return str(dtype)
-    raise UnsupportedError(
-        f"{class_name} {name!r}: has dtype {dtype!r}, but kerac computes in float32",
-        remedy="Make the layer with dtype=\"float32\".",
-    )
-
-
-INPUT_DTYPES = {"int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool"}
-
-
-def policy(dtype: str) -> Any:
-    """A dtype policy as Keras writes it."""
-    return {
-        "module": "keras",
-        "class_name": "DTypePolicy",
-        "config": {"name": dtype},
-        "registered_name": None,
-    }
 
 
 def map_shapes(shape: Any) -> Any:

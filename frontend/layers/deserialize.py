@@ -9,11 +9,10 @@ from typing import Any
 
 from kerac.configured import suggestion
 from kerac.ir.errors import CompileError, FormatError, UnsupportedError
-from kerac.layers.base import INPUT_DTYPES, REGISTRY, Layer
+from kerac.layers.base import REGISTRY, Layer
 from kerac.layers.sharing import find_shared, remember_shared
 from kerac.saving.config import SerializedObject, decode_members
 
-COMPUTED = {"float32", *INPUT_DTYPES}
 MOST_SHOWN = 20
 _custom: ContextVar[Mapping[str, Any] | None] = ContextVar("custom objects", default=None)
 
@@ -118,10 +117,10 @@ def refuse_dtypes(root: SerializedObject, label: str) -> None:
     """Raise one error that lists all layers that do not compute in float32."""
     lines = []
     for item in root.walk():
-        if isinstance(item, SerializedObject) and item.is_layer and item.class_name != "InputLayer":
+        if isinstance(item, SerializedObject) and item.is_layer and _computes(item):
             given = item.config.get("dtype")
             name = given.config.get("name") if isinstance(given, SerializedObject) else given
-            if name is not None and name not in COMPUTED:
+            if name not in (None, "float32"):
                 kind = given.class_name if isinstance(given, SerializedObject) else name
                 lines.append(f"{item.path or item.class_name}: {name or kind}")
     if lines:
@@ -132,3 +131,8 @@ def refuse_dtypes(root: SerializedObject, label: str) -> None:
             details=(*lines[:MOST_SHOWN], *more),
             remedy="Save the model with the dtype policy float32.",
         )
+
+
+def _computes(described: SerializedObject) -> bool:
+    """Whether the dtype in a config is that of a computation, and not of an input or a result."""
+    return described.class_name != "InputLayer" and not described.kind.startswith("ops.")
