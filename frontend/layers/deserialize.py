@@ -135,4 +135,6 @@ def refuse_dtypes(root: SerializedObject, label: str) -> None:
 
 def _computes(described: SerializedObject) -> bool:
     """Whether the dtype in a config is that of a computation, and not of an input or a result."""
-    return described.class_name != "InputLayer" and not described.kind.startswith("ops.")
+    if described.kind.startswith("ops.") or (described.module is None and is_operation(described)):
+        return False
+    return described.class_name != "InputLayer"
