@@ -97,8 +97,9 @@ def _list_text(array: Any) -> str:
     if array.dtype.kind in "biu":
         return repr(array.item())
     # the shortest decimal that reads back to the same number of this dtype
-    text = np.format_float_positional(array[()], trim="0") if 1e-4 <= abs(float(array)) < 1e16 else None
-    return text or (repr(float(array)) if array.dtype == np.float64 else _short_float(array))
+    if 1e-4 <= abs(float(array)) < 1e16:
+        return np.format_float_positional(array[()], trim="0")
+    return repr(float(array)) if array.dtype == np.float64 else _short_float(array)
 
 
 def _short_float(array: Any) -> str:

@@ -15,11 +15,12 @@ from kerac.ir.types import TensorType
 
 @dataclass(frozen=True)
 class Convolution(Epilogue):
-    """Cross-correlation of x with each kernel, then the epilogue. Strides or dilation of 1 are empty.
+    """Cross-correlation of x with each kernel, then the epilogue.
 
     x: t[N, *spatial, C], kernel: t[*window, C/groups, F], bias: t[F],
     residual: t[N, *positions, F] -> t[N, *positions, F]
-    Output channel f reads the input channels of group f // (F / groups).
+    Output channel f reads the input channels of group f // (F / groups). Strides and dilation of 1
+    are empty.
     """
 
     strides: tuple[int, ...] = ()
