@@ -10,7 +10,7 @@ import numpy as np
 
 from kerac.configured import Configured
 from kerac.convert import Conversion
-from kerac.ir.errors import ShapeError
+from kerac.ir.errors import CompileError, ShapeError
 from kerac.lookup import find, table_of
 from kerac.random import new_seed
 from kerac.saving.config import SerializedObject
@@ -29,6 +29,14 @@ class Initializer(Configured):
             arguments["seed"] = arguments["seed"].config.get("seed")
         arguments.pop("dtype", None)
         return arguments
+
+    def __post_init__(self) -> None:
+        for name in ("seed", "stddev", "scale"):
+            if (getattr(self, name, None) or 0) < 0:
+                raise CompileError(
+                    f"{type(self).__name__}: {name} is {getattr(self, name)}, "
+                    "but must not be negative"
+                )
 
     def later(self, shape: tuple[int, ...], dtype: str) -> Callable[[], Array]:
         """A function that makes the array; what it will be is settled now."""
@@ -96,6 +104,13 @@ class RandomUniform(Initializer):
     minval: float = -0.05
     maxval: float = 0.05
     seed: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.minval > self.maxval:
+            raise CompileError(
+                f"RandomUniform: minval is {self.minval}, but maxval is {self.maxval}"
+            )
 
     def make(self, shape: tuple[int, ...], generator: np.random.Generator) -> Any:
         return generator.uniform(self.minval, self.maxval, shape)
@@ -271,5 +286,10 @@ def deserialize(config: Mapping[str, Any]) -> Initializer | None:
     return get(config)
 
 
-Start = Annotated[Any, Conversion(get, serialize, "an initializer")]
+def start_of(identifier: Any) -> Initializer:
+    """The initializer of a weight; None stands for Keras's default."""
+    return get(identifier) or GlorotUniform()
+
+
+Start = Annotated[Any, Conversion(start_of, serialize, "an initializer")]
 """The kind of a layer's field that holds an initializer."""

@@ -27,7 +27,14 @@ from kerac.initializers import Initializer
 from kerac.initializers import get as initializer_of
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, UnsupportedError
-from kerac.layers.calling import call_on_arrays, call_on_symbols, has_arrays, has_symbols
+from kerac.layers.arguments import bind_call
+from kerac.layers.calling import (
+    call_on_arrays,
+    call_on_symbols,
+    has_arrays,
+    has_symbols,
+    output_shape,
+)
 from kerac.layers.dtypes import dtype_of, policy
 from kerac.layers.masks import fill_masks, set_masks
 from kerac.layers.sharing import number_shared
@@ -92,7 +99,8 @@ class Layer(Configured, keyword_only=True):
         self._given_shape = None if shape is None else tuple(shape)
         self._given_weights = kwargs.pop("weights", None)
         given = super()._by_name(args, kwargs)
-        given["name"] = given.get("name") or automatic_name(type(self).__name__)
+        if given.get("name") is None:
+            given["name"] = automatic_name(type(self).__name__)
         given["dtype"] = dtype_of(given.get("dtype"), type(self).__name__, given["name"])
         return given
 
@@ -287,8 +295,6 @@ class Layer(Configured, keyword_only=True):
 
     def compute_output_shape(self, *shapes: Any, **keywords: Any) -> Any:
         """The shape of the outputs for inputs of these shapes."""
-        from kerac.layers.calling import output_shape
-
         return output_shape(self, *shapes, **keywords)
 
     # Configs
@@ -336,28 +342,6 @@ class Layer(Configured, keyword_only=True):
                 "so it has no single input and output"
             )
         return self.nodes[0]
-
-
-def bind_call(
-    layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> inspect.BoundArguments:
-    """Arguments of `call` by name."""
-    try:
-        return call_signature(type(layer)).bind(*args, **kwargs)
-    except TypeError as error:
-        raise CompileError(f"{layer.name}: {error}") from None
-
-
-_call_signatures: dict[type[Layer], inspect.Signature] = {}
-
-
-def call_signature(cls: type[Layer]) -> inspect.Signature:
-    """The parameters of a class's `call`, without the layer itself."""
-    if cls not in _call_signatures:
-        signature = inspect.signature(cls.call)
-        parameters = list(signature.parameters.values())[1:]
-        _call_signatures[cls] = signature.replace(parameters=parameters)
-    return _call_signatures[cls]
 
 
 def map_shapes(shape: Any) -> Any:

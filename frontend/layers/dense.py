@@ -8,7 +8,7 @@ from kerac.activations import Activation
 from kerac.constraints import Constraint
 from kerac.initializers import Start
 from kerac.ir import Value, ops
-from kerac.ir.errors import CompileError
+from kerac.ir.errors import CompileError, ShapeError
 from kerac.layers.base import Layer, as_float
 from kerac.regularizers import Regularizer
 from kerac.tracing import traced
@@ -46,6 +46,8 @@ class Dense(Layer):
             raise CompileError(f"Dense {self.name!r}: units is {self.units}, but must be positive")
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
+        if len(input_shape) < 2:
+            raise ShapeError(f"the input must have 2 axes or more, but its shape is {input_shape}")
         shape = (input_shape[-1], self.units)
         self.kernel = self.add_weight("kernel", shape, self.kernel_initializer)
         self.bias = None

@@ -120,9 +120,10 @@ def refuse_dtypes(root: SerializedObject, label: str) -> None:
         if isinstance(item, SerializedObject) and item.is_layer and _computes(item):
             given = item.config.get("dtype")
             name = given.config.get("name") if isinstance(given, SerializedObject) else given
-            if name not in (None, "float32"):
+            if name is not None and not (isinstance(name, str) and name == "float32"):
                 kind = given.class_name if isinstance(given, SerializedObject) else name
-                lines.append(f"{item.path or item.class_name}: {name or kind}")
+                shown = kind if name is None else name
+                lines.append(f"{item.path or item.class_name}: {shown!s:.40}")
     if lines:
         count = "1 layer" if len(lines) == 1 else f"{len(lines)} layers"
         more = [f"and {len(lines) - MOST_SHOWN} more"] if len(lines) > MOST_SHOWN else []

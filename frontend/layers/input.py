@@ -35,7 +35,8 @@ class InputLayer(Layer):
         shape = given.pop("shape", None)
         shape = given.pop("input_shape", shape)
         batch = given.pop("batch_size", None)
-        whole = given.pop("batch_shape", None) or given.pop("batch_input_shape", None)
+        whole = given.pop("batch_input_shape", None)
+        whole = given.pop("batch_shape", whole)
         if (shape is None) == (whole is None):
             raise CompileError(
                 "Input: needs its shape once, as shape= without the batch or batch_shape= with it"
@@ -49,6 +50,8 @@ class InputLayer(Layer):
         return given
 
     def __post_init__(self) -> None:
+        if not self.batch_shape:
+            raise CompileError(f"Input {self.name!r}: has no axis, but the first one is the batch")
         if any(length is not None and length < 0 for length in self.batch_shape):
             raise CompileError(f"Input {self.name!r}: a length of {self.batch_shape} is negative")
         if self.sparse or self.ragged:
@@ -100,12 +103,14 @@ def Input(  # noqa: N802
 
 def _input_dtype(dtype: Any, name: Any) -> str:
     dtype = "float32" if dtype is None else getattr(dtype, "name", dtype)
-    if dtype not in INPUT_DTYPES:
+    if not isinstance(dtype, str) or dtype not in INPUT_DTYPES:
         raise UnsupportedError(
             f"Input {name!r}: has dtype {dtype!r}, but inputs can be {', '.join(INPUT_DTYPES)}"
         )
-    return str(dtype)
+    return dtype
 
 
 def _shape(shape: Any) -> tuple[Any, ...]:
-    return (shape,) if isinstance(shape, int) else tuple(shape)
+    if not isinstance(shape, list | tuple):
+        shape = (shape,)
+    return tuple(shape)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerac.ir import Value, ops
 from kerac.ir.errors import ShapeError
+from kerac.layers.arguments import call_signature
 from kerac.structure import leaves, map_structure
 from kerac.tracing import current_trace, need_equal
 
@@ -20,8 +21,6 @@ def mask_of(x: Any) -> Value | None:
 
 def fill_masks(layer: Layer, arguments: dict[str, Any]) -> Any:
     """Give `call` the masks that it asks for; returns those of the first argument."""
-    from kerac.layers.base import call_signature
-
     names = call_signature(type(layer)).parameters
     tensors = {
         name: value

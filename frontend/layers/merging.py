@@ -45,6 +45,8 @@ class Merge(Layer, registered=False):
         """The inputs, which must be a list."""
         if not isinstance(inputs, list | tuple):
             raise CompileError("takes a list of tensors, but got one tensor")
+        if not all(isinstance(x, Value) for x in inputs):
+            raise CompileError("takes a list of tensors, but it holds something else")
         if len(inputs) < self.at_least:
             raise CompileError(f"takes {self.at_least} tensors or more, but got {len(inputs)}")
         return list(inputs)

@@ -30,7 +30,8 @@ class Operation(Layer, registered=False):
             OPERATIONS[f"ops.{cls.class_name}"] = REGISTRY[f"ops.{cls.class_name}"] = cls
 
     def _by_name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        kwargs["name"] = kwargs.get("name") or automatic_name(self.class_name)
+        if kwargs.get("name") is None:
+            kwargs["name"] = automatic_name(self.class_name)
         return super()._by_name(args, kwargs)
 
     def get_config(self) -> dict[str, Any]:
@@ -47,34 +48,52 @@ class Operation(Layer, registered=False):
         }
 
 
-class _Elementwise(Operation):
+Operand = Value | np.ndarray | float | bool
+
+
+class _Unary(Operation):
+    """Base: a function of one tensor."""
+
+    function: ClassVar[Callable[..., Value]]
+
+    def call(self, x: Value) -> Any:
+        return type(self).function(x)
+
+
+class _Binary(Operation):
     """Base: operands broadcast, and numbers take the dtype of values."""
 
     function: ClassVar[Callable[..., Value]]
 
-    def call(self, *operands: Any) -> Any:
-        values = [x for x in operands if isinstance(x, Value)]
-        dtype = "f32" if any(v.dtype in FLOATS for v in values) else values[0].dtype
-        if any(_is_fraction(x) for x in operands):
-            dtype = "f32"
-        constants = [
-            x if isinstance(x, Value) else ops.constant(np.asarray(x), dtype) for x in operands
+    def call(self, x1: Operand, x2: Operand) -> Any:
+        dtype = "f32" if any(map(_is_fraction, (x1, x2))) else _integers(x1, x2)
+        values = [
+            x if isinstance(x, Value) else ops.constant(np.asarray(x), dtype) for x in (x1, x2)
         ]
-        return type(self).function(*broadcastable(constants))
+        return type(self).function(*broadcastable(values))
 
 
-def _is_fraction(x: Any) -> bool:
-    return not isinstance(x, Value) and np.asarray(x).dtype.kind == "f"
+def _is_fraction(x: Operand) -> bool:
+    if isinstance(x, Value):
+        return x.dtype in FLOATS
+    return np.asarray(x).dtype.kind == "f"
 
 
-def _define(class_name: str, function: Callable[..., Value], module: str = "numpy") -> None:
+def _integers(*operands: Operand) -> str:
+    """The dtype of the first tensor."""
+    return next(x.dtype for x in operands if isinstance(x, Value))
+
+
+def _define(
+    class_name: str, base: type[Operation], function: Callable[..., Value], module: str = "numpy"
+) -> None:
     attributes = {
         "function": staticmethod(function),
         "module": f"keras.src.ops.{module}",
         "__doc__": function.__doc__,
         "__module__": __name__,
     }
-    type(f"{class_name}Operation", (_Elementwise,), attributes)
+    type(f"{class_name}Operation", (base,), attributes)
 
 
 def _divide(x: Value, y: Value) -> Value:
@@ -85,7 +104,7 @@ def _unary(op: ops.Unary) -> Callable[[Value], Value]:
     return lambda x: op(as_float(x) if op.float_only else x)
 
 
-FUNCTIONS: dict[str, Callable[..., Value]] = {
+BINARY: dict[str, Callable[..., Value]] = {
     "Add": ops.add,
     "Subtract": ops.subtract,
     "Multiply": ops.multiply,
@@ -102,14 +121,15 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "GreaterEqual": ops.GreaterEqual(),
     "LogicalAnd": ops.LogicalAnd(),
     "LogicalOr": ops.LogicalOr(),
-    "LogicalNot": ops.LogicalNot(),
-    "Negative": _unary(ops.Negative()),
-    "Absolute": _unary(ops.Absolute()),
-    "Exp": _unary(ops.Exp()),
-    "Log": _unary(ops.Log()),
-    "Sqrt": _unary(ops.Sqrt()),
-    "Square": _unary(ops.Square()),
-    "Tanh": _unary(ops.Tanh()),
+}
+UNARY: dict[str, ops.Unary] = {
+    "Negative": ops.Negative(),
+    "Absolute": ops.Absolute(),
+    "Exp": ops.Exp(),
+    "Log": ops.Log(),
+    "Sqrt": ops.Sqrt(),
+    "Square": ops.Square(),
+    "Tanh": ops.Tanh(),
 }
 ACTIVATIONS: dict[str, ops.Unary] = {
     "Relu": ops.Relu(),
@@ -119,7 +139,10 @@ ACTIVATIONS: dict[str, ops.Unary] = {
     "Softplus": ops.Softplus(),
     "HardSigmoid": ops.HardSigmoid(),
 }
-for _name, _function in FUNCTIONS.items():
-    _define(_name, _function)
+_define("LogicalNot", _Unary, ops.LogicalNot())
+for _name, _function in BINARY.items():
+    _define(_name, _Binary, _function)
+for _name, _op in UNARY.items():
+    _define(_name, _Unary, _unary(_op))
 for _name, _op in ACTIVATIONS.items():
-    _define(_name, _unary(_op), "nn")
+    _define(_name, _Unary, _unary(_op), "nn")

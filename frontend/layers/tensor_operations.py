@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 from kerac.activations import axis_of
 from kerac.ir import Value, ops
-from kerac.ir.errors import CompileError, ShapeError
-from kerac.ir.types import dtype_name
+from kerac.ir.errors import CompileError, ShapeError, UnsupportedError
+from kerac.ir.types import DTYPES, dtype_name
 from kerac.layers.base import as_float
 from kerac.layers.masks import any_along
 from kerac.layers.merging import joined
@@ -116,6 +116,8 @@ class ZerosLikeOperation(Operation):
 
     def _by_name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         dtype = kwargs.pop("dtype", None)
+        if dtype is not None and not (isinstance(dtype, str) and dtype in DTYPES.values()):
+            raise UnsupportedError(f"{self.class_name}: there is no dtype {dtype!r:.40}")
         return super()._by_name(args, kwargs) | {"dtype": dtype}
 
     def get_config(self) -> dict[str, Any]:
@@ -147,6 +149,8 @@ class ConcatenateOperation(Operation):
     axis: int = 0
 
     def call(self, xs: Any) -> Any:
+        if not isinstance(xs, list | tuple) or not all(isinstance(x, Value) for x in xs):
+            raise CompileError("takes a list of tensors, but got something else")
         return joined(list(xs), self.axis)
 
 
@@ -178,22 +182,24 @@ class GetItemOperation(Operation):
 
     module = "keras.src.ops.numpy"
 
-    def call(self, x: Value, key: Any) -> Any:
-        entries = list(key) if isinstance(key, list | tuple) else [key]
-        if Ellipsis in entries:
-            place = entries.index(Ellipsis)
+    def call(self, x: Value, key: object) -> Any:
+        entries: list[Any] = list(key) if isinstance(key, list | tuple) else [key]
+        places = [place for place, entry in enumerate(entries) if entry is Ellipsis]
+        for place in places[:1]:
             entries[place : place + 1] = [slice(None)] * (x.ndim - len(entries) + 1)
         entries += [slice(None)] * (x.ndim - len(entries))
+        if len(entries) != x.ndim:
+            raise ShapeError(f"{len(entries)} axes are indexed, but the input is {x.type}")
         start: list[Any] = []
         stop: list[Any] = []
         step: list[int] = []
         kept: list[Any] = []
         for length, entry in zip(x.shape, entries, strict=True):
-            if isinstance(entry, int):
+            if type(entry) is int:
                 first = entry + length if entry < 0 else entry
                 start, stop, step = [*start, first], [*stop, first + 1], [*step, 1]
                 continue
-            if not isinstance(entry, slice) or (entry.step or 1) < 1:
+            if not _is_slice(entry):
                 raise CompileError(f"a part of a tensor is taken by {entry!r}, but slices can")
             first, last = _bound(entry.start, length, 0), _bound(entry.stop, length, length)
             stride = entry.step or 1
@@ -202,6 +208,14 @@ class GetItemOperation(Operation):
         steps = () if set(step) == {1} else tuple(step)
         part = ops.Slice(tuple(start), tuple(stop), steps)(x)
         return ops.reshape(part, tuple(kept))
+
+
+def _is_slice(entry: Any) -> bool:
+    """Whether an entry is a slice by whole numbers that goes forward."""
+    if not isinstance(entry, slice):
+        return False
+    bounds = (entry.start, entry.stop, entry.step)
+    return all(n is None or type(n) is int for n in bounds) and (entry.step or 1) > 0
 
 
 def _bound(bound: Any, length: Any, default: Any) -> Any:

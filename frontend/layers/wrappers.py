@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from kerac.convert import Conversion
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, ShapeError
-from kerac.layers.base import Layer, call_signature
+from kerac.layers.arguments import call_signature
+from kerac.layers.base import Layer
 from kerac.layers.inside import InnerLayer, build_inside, read_inside
 from kerac.layers.masks import check_mask
 from kerac.layers.recurrent import Recurrent

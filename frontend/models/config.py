@@ -100,7 +100,7 @@ class _Rebuilt:
         return 0 <= index < len(self.results[given.layer])
 
     def _check(self, given: TensorReference) -> None:
-        if given.layer not in self.layers:
+        if given.layer not in self.layers or not isinstance(given.node, int):
             raise FormatError(
                 f"the result of the layer {given.layer!r} is used, "
                 "but the model has none of that name"
@@ -125,6 +125,9 @@ def functional_from_config(cls: type[Functional], config: Mapping[str, Any]) -> 
     config = decoded(config)
     described = listed_layers(config)
     calls = [_Call(str(item.name), node) for item in described for node in item.inbound_nodes]
+    for call in calls:
+        if not isinstance(call.node.args, tuple) or not isinstance(call.node.kwargs, dict):
+            raise FormatError(f"a call of {call.layer!r} has no list of arguments, or none by name")
     outputs = config.get("output_layers")
     rebuilt = _Rebuilt({str(item.name): deserialize_layer(item) for item in described})
     for item in described:
@@ -184,7 +187,8 @@ def _offsets(layer: Layer, name: str, calls: list[_Call], outputs: Any) -> tuple
         return 0, 0
     count = sum(call.layer == name for call in calls)
     used = {r.node for call in calls for r in call.references() if r.layer == name}
-    left = {r.node for r in leaves(_as_references(outputs)) if r.layer == name}
+    results = leaves(_as_references(outputs))
+    left = {r.node for r in results if isinstance(r, TensorReference) and r.layer == name}
     usual = [(0, 1), (1, 1), (0, 0)]
     if type(layer).__name__ == "Sequential":
         usual.reverse()
@@ -199,7 +203,7 @@ def _as_references(structure: Any) -> Any:
     if isinstance(structure, dict):
         return {key: _as_references(item) for key, item in structure.items()}
     is_triple = isinstance(structure, list) and len(structure) == 3
-    if is_triple and isinstance(structure[0], str):
+    if is_triple and isinstance(structure[0], str) and all(type(n) is int for n in structure[1:]):
         return TensorReference(*structure)
     if isinstance(structure, list | tuple):
         return [_as_references(item) for item in structure]

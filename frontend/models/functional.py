@@ -167,14 +167,21 @@ class Functional(Model):
 
         return map_structure(take, traced.structure)
 
-    def flat_inputs(self, inputs: Any) -> list[Any]:
-        """Values or arrays of the inputs in order, brought to their rank and dtype."""
+    def flat_inputs(self, inputs: Any) -> list[Value]:
+        """Values of the inputs in order, brought to their rank and dtype."""
         given = self.in_order(inputs)
         if len(given) != len(self._flat_inputs):
             raise CompileError(
                 f"{self.name}: takes {len(self._flat_inputs)} inputs "
                 f"({', '.join(self.input_names)}), but got {len(given)}"
             )
+        missing = [
+            tensor.name
+            for x, tensor in zip(given, self._flat_inputs, strict=True)
+            if not isinstance(x, Value)
+        ]
+        if missing:
+            raise CompileError(f"{self.name}: its input {missing[0]!r} is no tensor")
         return [_fitted(x, tensor) for x, tensor in zip(given, self._flat_inputs, strict=True)]
 
     def in_order(self, inputs: Any) -> list[Any]:
@@ -251,10 +258,8 @@ class _Local:
         return substitute(dim, self._outside)
 
 
-def _fitted(x: Any, tensor: KerasTensor) -> Any:
+def _fitted(x: Value, tensor: KerasTensor) -> Value:
     """A value with the dtype and number of axes of an input; last axes of length 1 may differ."""
-    if not isinstance(x, Value):
-        return x
     declared = tensor.shape
     if x.ndim == len(declared) + 1 and x.shape[-1] == 1:
         x = ops.reshape(x, x.shape[:-1])

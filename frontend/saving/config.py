@@ -154,7 +154,7 @@ def _decode(value: Any, path: str, *, is_layer: bool = False) -> Any:
         return special(value, path)
     if class_name is None or "config" not in value:
         return _members(value, path)
-    if class_name in DTYPE_POLICIES:
+    if isinstance(class_name, str) and class_name in DTYPE_POLICIES:
         return _get(_get(value, "config", dict, path), "name", str, path)
     return _object(value, path, is_layer=is_layer)
 
