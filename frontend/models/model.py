@@ -16,7 +16,7 @@ from kerac.ir.types import TensorType
 from kerac.layers.base import Layer
 from kerac.structure import leaves, map_structure, pack
 from kerac.tensor import KerasTensor, shape_of
-from kerac.tracing import Trace, Traced, trace_function, with_equal_dims
+from kerac.tracing import Trace, trace_function, with_equal_dims
 
 if TYPE_CHECKING:
     from kerac.models.functional import Functional
@@ -45,7 +45,6 @@ class Model(Layer, registered=False):
     def _initialize(self) -> None:
         super()._initialize()
         self._compiled: tuple[Any, Executable] | None = None
-        self._traced: tuple[Any, Traced] | None = None
         self._called: Any = None
         self._wrapped: Functional | None = None
 
@@ -106,27 +105,18 @@ class Model(Layer, registered=False):
 
     def trace(self) -> Graph:
         """The graph that the model computes, with its weights as they are now."""
-        return self._trace().graph
+        model = self.functional()
+
+        def attempt(types: dict[str, TensorType]) -> Graph:
+            return trace_function(model.run, types, Trace(str(self.name))).graph
+
+        graph = with_equal_dims(attempt, model.input_types())
+        return Graph(graph.name, graph.inputs, graph.outputs, tuple(model.output_names))
 
     @property
     def graph(self) -> Graph:
         """The graph that the model computes."""
         return self.trace()
-
-    def _trace(self) -> Traced:
-        version = self._version()
-        if self._traced is None or self._traced[0] != version:
-            model = self.functional()
-
-            def attempt(types: dict[str, TensorType]) -> Traced:
-                return trace_function(model.run, types, Trace(str(self.name)))
-
-            traced = with_equal_dims(attempt, model.input_types())
-            graph = traced.graph
-            names = tuple(model.output_names)
-            named = Graph(graph.name, graph.inputs, graph.outputs, names)
-            self._traced = (version, Traced(named, traced.structure, traced.masks))
-        return self._traced[1]
 
     def _version(self) -> Any:
         return tuple((id(v), v.version) for v in self.weights)
@@ -163,7 +153,7 @@ class Model(Layer, registered=False):
         if steps is not None:
             parts = parts[:steps]
         outputs = [np.concatenate(part) for part in zip(*parts, strict=True)]
-        return _first_of_one(pack(self._trace().structure, outputs))
+        return _first_of_one(pack(self.functional().output, outputs))
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch."""
