@@ -137,11 +137,6 @@ def parse_type(node: ast.expr) -> Type:
     raise FormatError(f"`{ast.unparse(node)}` is not a type")
 
 
-def same_dim(a: DimLike, b: DimLike) -> bool:
-    """Whether two dimensions are equal whatever their symbols stand for."""
-    return a == b
-
-
 def known_shape(shape: Shape) -> tuple[int, ...]:
     """`shape`, all of whose dimensions must be numbers, as they are once there are arrays."""
     return tuple(known_dim(dim) for dim in shape)

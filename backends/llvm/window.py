@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 from kerac.backends.llvm.kernel import Index, KernelBuilder, Kind
@@ -151,8 +150,3 @@ def leading_positions(
         k.loop("p", 0, count, lambda p: nest(place + 1, [*found, p], row * count + p))
 
     nest(0, [], 0)
-
-
-def size(shape: Shape) -> DimLike:
-    """Number of elements."""
-    return prod(shape, start=1)

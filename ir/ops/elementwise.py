@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from kerac.ir.dims import DimLike
-from kerac.ir.errors import ShapeError
+from kerac.ir.errors import InternalError, ShapeError
 from kerac.ir.graph import Value
 from kerac.ir.mathematics import NUMPY, Mathematics
 from kerac.ir.op import Array, Op
@@ -38,7 +38,7 @@ class Elementwise(Op, abstract=True):
 
     def formula(self, m: Mathematics, *operands: Any) -> Any:
         """One element of the result, by the functions of `m`."""
-        raise ShapeError(f"{self.text_name} has no formula")
+        raise InternalError(f"{self.text_name} has no formula")
 
     def evaluate(self, *arrays: Array) -> Array:
         result = np.asarray(self.formula(NUMPY, *arrays))
@@ -60,7 +60,7 @@ class Unary(Elementwise, abstract=True):
 
     def formula(self, m: Mathematics, x: Any) -> Any:
         """One element of the result, by the functions of `m`."""
-        raise ShapeError(f"{self.text_name} has no formula")
+        raise InternalError(f"{self.text_name} has no formula")
 
 
 @dataclass(frozen=True)

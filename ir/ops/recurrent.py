@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from kerac.ir.errors import ShapeError
+from kerac.ir.errors import InternalError, ShapeError
 from kerac.ir.mathematics import NUMPY
 from kerac.ir.op import Array, Op
 from kerac.ir.ops.activation import Sigmoid, Tanh, activation_of
@@ -75,7 +75,7 @@ class Recurrent(Op, abstract=True):
         self, features: Array, states: tuple[Array, ...], weights: tuple[Array, ...]
     ) -> tuple[Array, ...]:
         """The states after one step; the first one is the output."""
-        raise ShapeError(f"{self.text_name} has no step")
+        raise InternalError(f"{self.text_name} has no step")
 
     def scan(
         self,

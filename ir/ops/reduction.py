@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kerac.ir.errors import ShapeError
+from kerac.ir.errors import InternalError, ShapeError
 from kerac.ir.graph import Value
 from kerac.ir.op import Array, Op
 from kerac.ir.ops.movement import check_axis
@@ -33,7 +33,7 @@ class Reduction(Op, abstract=True):
 
     def reduce(self, x: Array, **keywords: Any) -> Any:
         """The NumPy function of this reduction."""
-        raise ShapeError(f"{self.text_name} has no meaning")
+        raise InternalError(f"{self.text_name} has no meaning")
 
     def evaluate(self, x: Array) -> Array:
         return np.asarray(self.reduce(x, axis=self.axes, keepdims=self.keepdims)).astype(
