@@ -10,7 +10,7 @@ import numpy as np
 
 from kerac.configured import Configured
 from kerac.convert import Conversion
-from kerac.ir.errors import CompileError, ShapeError
+from kerac.ir.errors import CompileError, InternalError, ShapeError
 from kerac.lookup import find, table_of
 from kerac.random import new_seed
 from kerac.saving.config import SerializedObject
@@ -50,7 +50,7 @@ class Initializer(Configured):
 
     def make(self, shape: tuple[int, ...], generator: np.random.Generator) -> Any:
         """The numbers."""
-        raise NotImplementedError
+        raise InternalError(f"{type(self).__name__} makes no numbers")
 
 
 class Zeros(Initializer):

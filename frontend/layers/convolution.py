@@ -8,7 +8,7 @@ from kerac.activations import Activation
 from kerac.constraints import Constraint
 from kerac.initializers import Start
 from kerac.ir import Value, ops
-from kerac.ir.errors import CompileError, ShapeError
+from kerac.ir.errors import CompileError, InternalError, ShapeError
 from kerac.layers.base import Layer, as_float
 from kerac.layers.data_format import GivenDataFormat, channel_axis, from_last, to_last
 from kerac.layers.spatial import Padding, PaddingOrCausal, Sizes, check_ndim, positive, sizes
@@ -73,7 +73,7 @@ class WindowLayer(Layer, registered=False):
 
     def convolve(self, x: Value) -> Value:
         """x: f32[N, *spatial, C] -> f32[N, *positions, F], with the bias added."""
-        raise NotImplementedError
+        raise InternalError(f"{type(self).__name__} does not convolve")
 
 
 class Convolution(WindowLayer, registered=False):

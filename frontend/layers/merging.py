@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from kerac.ir import Value, ops
-from kerac.ir.errors import CompileError, ShapeError
+from kerac.ir.errors import CompileError, InternalError, ShapeError
 from kerac.layers.base import Layer, as_float
 from kerac.layers.masks import align, any_along, mask_of
 from kerac.layers.reshaping import product
@@ -53,7 +53,7 @@ class Merge(Layer, registered=False):
 
     def merge(self, values: list[Value]) -> Value:
         """The function of values of one dtype and number of axes."""
-        raise NotImplementedError
+        raise InternalError(f"{type(self).__name__} does not merge")
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         if not isinstance(previous_mask, list | tuple) or any(m is None for m in previous_mask):

@@ -12,7 +12,7 @@ from kerac.constraints import Constraint
 from kerac.convert import Conversion
 from kerac.initializers import Initializer, Start
 from kerac.ir import Value, ops
-from kerac.ir.errors import CompileError, ShapeError
+from kerac.ir.errors import CompileError, InternalError, ShapeError
 from kerac.layers.base import Layer, as_float
 from kerac.layers.inside import build_inside, read_inside
 from kerac.layers.spatial import positive
@@ -120,7 +120,7 @@ class Cell(Layer, registered=False):
 
     def op(self, **keywords: bool) -> ops.Recurrent:
         """The op that takes all steps."""
-        raise NotImplementedError
+        raise InternalError(f"{type(self).__name__} names no op")
 
     def over_time(
         self, x: Value, states: Sequence[Any], mask: Value | None, **keywords: bool
