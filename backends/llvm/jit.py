@@ -21,10 +21,11 @@ class Loaded:
     information: int
     keep: tuple[Any, ...]
     module: Module
+    ticks: int = 0  # the address of the cycle counts of a timed plan
 
 
-def load_plan(plan: Plan, target: Target, name: str) -> Loaded:
-    """Compile `plan` and load it."""
+def load_plan(plan: Plan, target: Target, name: str, timed: bool = False) -> Loaded:
+    """Compile `plan` and load it; see `build_module` for `timed`."""
     from llvmlite import binding
 
     weights = place_weights(plan)
@@ -33,15 +34,18 @@ def load_plan(plan: Plan, target: Target, name: str) -> Loaded:
         section[offset : offset + array.nbytes] = (
             np.ascontiguousarray(array).reshape(-1).view(np.uint8)
         )
-    module = build_module(plan, target, name, section.ctypes.data)
+    module = build_module(plan, target, name, section.ctypes.data, timed=timed)
     machine = target_machine(target)
     parsed = optimized(module.text, machine)
     engine = binding.create_mcjit_compiler(parsed, machine)
     engine.finalize_object()
     import ctypes
 
-    address = ctypes.CFUNCTYPE(ctypes.c_void_p)(engine.get_function_address(f"{name}_info"))()
-    return Loaded(address, (engine, section), module)
+    def address(function: str) -> int:
+        return int(ctypes.CFUNCTYPE(ctypes.c_void_p)(engine.get_function_address(function))())
+
+    ticks = address(f"{name}_ticks") if timed else 0
+    return Loaded(address(f"{name}_info"), (engine, section), module, ticks)
 
 
 def weights_array(size: int) -> np.ndarray:

@@ -56,9 +56,18 @@ def place_weights(plan: Plan) -> Weights:
 
 
 def build_module(
-    plan: Plan, target: Target, name: str, weights_address: int | None = None, assembly: str = ""
+    plan: Plan,
+    target: Target,
+    name: str,
+    weights_address: int | None = None,
+    assembly: str = "",
+    timed: bool = False,
 ) -> Module:
-    """Emit `plan`; weights lie at an address of this process, or where `assembly` defines them."""
+    """Emit `plan`; weights lie at an address of this process, or where `assembly` defines them.
+
+    With `timed`, a run notes the cycle counter before its first launch and after each one, in the
+    array of i64 that the function NAME_ticks returns.
+    """
     emitter = Emitter()
     weights, memory = place_weights(plan), plan_memory(plan)
     kernels = [emitter.function(kernel, "#0") for kernel in plan.kernels]
@@ -69,13 +78,14 @@ def build_module(
     else:
         base, declared = f"inttoptr (i64 {weights_address} to ptr)", ""
     information = model_information(plan, target, name, weights.size)
-    functions = _Functions(emitter, plan, memory, weights, base)
+    functions = _Functions(emitter, plan, memory, weights, base, timed)
     parts = [
         f'target triple = "{target.triple}"',
         assembly,
         declared,
         *kernels,
         functions.run(name),
+        functions.ticks(name),
         functions.workspace_size(name),
         functions.output_shape(name),
         information_text(information, name),
@@ -103,13 +113,20 @@ class _Functions:
     """The functions of a module that are not kernels; each takes `ptr %dims`."""
 
     def __init__(
-        self, emitter: Emitter, plan: Plan, memory: MemoryPlan, weights: Weights, base: str
+        self,
+        emitter: Emitter,
+        plan: Plan,
+        memory: MemoryPlan,
+        weights: Weights,
+        base: str,
+        timed: bool = False,
     ) -> None:
         self.emitter = emitter
         self.plan = plan
         self.memory = memory
         self.weights = weights
         self.base = base
+        self.timed = timed
         self.symbols: dict[str, str] = {}
 
     def _begin(self) -> None:
@@ -164,10 +181,12 @@ class _Functions:
             **{("output", i): self._array("outputs", i) for i in range(len(graph.outputs))},
         }
         addresses = self._addresses(arrays)
-        for launch in self.plan.launches:
+        self._tick(name, 0)
+        for number, launch in enumerate(self.plan.launches, start=1):
             arguments = [f"ptr {addresses[buffer]}" for buffer in launch.buffers]
             arguments += [f"i64 {self.symbols[symbol]}" for symbol in launch.kernel.dims]
             emit.line(f"call void @{launch.kernel.name}({', '.join(arguments)})")
+            self._tick(name, number)
         emit.line("ret i32 0")
         for code in (NULL_POINTER, DIM_NOT_POSITIVE, WORKSPACE_NOT_ALIGNED):
             emit.lines.append(f"fail{code}:")
@@ -175,6 +194,22 @@ class _Functions:
         parameters = "ptr %inputs, ptr %outputs, ptr %dims, ptr %workspace"
         head = f"define internal i32 @{name}_run_dims({parameters}) #0 {{"
         return "\n".join([head, "entry:", *emit.lines, "}"])
+
+    def _tick(self, name: str, number: int) -> None:
+        if self.timed:
+            now = self.emitter.assign(self.emitter.call("llvm.readcyclecounter", "i64", []))
+            place = self.emitter.assign(f"getelementptr i64, ptr @{name}_times, i64 {number}")
+            self.emitter.line(f"store volatile i64 {now}, ptr {place}, align 8")
+
+    def ticks(self, name: str) -> str:
+        """long long *NAME_ticks(void), in a timed module."""
+        if not self.timed:
+            return ""
+        array = f"[{len(self.plan.launches) + 1} x i64]"
+        return (
+            f"@{name}_times = internal global {array} zeroinitializer, align 8\n"
+            f"define ptr @{name}_ticks() #0 {{\n  ret ptr @{name}_times\n}}"
+        )
 
     def _array(self, table: str, number: int) -> str:
         """The pointer to an input or output, which must not be null."""
