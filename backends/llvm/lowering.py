@@ -103,6 +103,7 @@ class Lowering:
             lower = LOWERINGS[Elementwise if group.anchor is None else type(group.anchor.op)]
             lower(self, group)
         self._copy_outputs()
+        self.plan.drop_unread()
         return self.plan
 
     def _refuse_unsupported(self) -> None:

@@ -56,6 +56,20 @@ class Plan:
         """All buffers in order of their first use."""
         return list(dict.fromkeys(buffer for launch in self.launches for buffer in launch.buffers))
 
+    def drop_unread(self) -> None:
+        """Leave out launches that write nothing that is read later on or by the caller."""
+        kept: list[Launch] = []
+        wanted: set[Buffer] = set()
+        for launch in reversed(self.launches):
+            roles = list(zip(launch.kernel.pointers, launch.buffers, strict=True))
+            if any(
+                pointer.role != "in" and (buffer.place == "output" or buffer in wanted)
+                for pointer, buffer in roles
+            ):
+                kept.append(launch)
+                wanted.update(buffer for pointer, buffer in roles if pointer.role != "out")
+        self.launches = kept[::-1]
+
     def __str__(self) -> str:
         lines = []
         for launch in self.launches:

@@ -13,13 +13,17 @@ from collections.abc import Callable, Sequence
 from functools import partial, reduce
 from typing import NamedTuple
 
+import numpy as np
+
+from kerac.backends.llvm.contraction import constant_array
 from kerac.backends.llvm.grouping import Group
-from kerac.backends.llvm.kernel import INDEX, Index, Register
+from kerac.backends.llvm.kernel import INDEX, Index, Pointer, Register
 from kerac.backends.llvm.kernel.nodes import LoopKind
 from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
 from kerac.backends.llvm.plan import Buffer
 from kerac.backends.llvm.recurrent_cells import Phase, phases
 from kerac.backends.llvm.recurrent_states import States, Step
+from kerac.backends.llvm.recurrent_tables import RowNumbers, product_table, table_of
 from kerac.backends.llvm.recurrent_tiles import (
     Corner,
     Product,
@@ -42,6 +46,7 @@ from kerac.backends.llvm.recurrent_weights import (
 )
 from kerac.backends.llvm.reduction import computing_dtype
 from kerac.ir.dims import DimLike
+from kerac.ir.errors import InternalError
 from kerac.ir.graph import Value
 from kerac.ir.ops.recurrent import GRU, LSTM, Recurrent, SimpleRNN
 from kerac.ir.types import TensorType, numpy_dtype
@@ -76,24 +81,32 @@ class _Recurrence:
         self.dtype = computing_dtype(x.dtype)
         self.bytes = numpy_dtype(self.dtype).itemsize
         self.units = UnitLayout(self.recurrent_kernel.shape[0], lowering.target.lanes(self.bytes))
+        self.table = self._table(x)
         self.packed = [self._pack(phase) for phase in phases(self.op)]
         layouts = [layout for _, layout, _ in self.packed]
         self.k: GroupKernel = lowering.kernel(group)
-        self.x = self.k.read(x)
+        self.x = None if self.table else self.k.read(x)
         self.states = States(self.k, group, self.units, self.dtype)
         self.rows = most_rows(layouts, lowering.target)
         self.corner = Corner(self.k, layouts, self.batch, self.dtype)
 
+    def _table(self, x: Value) -> tuple[np.ndarray, Value] | None:
+        """The table whose rows x consists of, where the products of its rows are made now."""
+        if constant_array(self.kernel) is None:
+            return None
+        if self.bias is not None and constant_array(self.bias) is None:
+            return None
+        return table_of(x, self.kernel.shape[-1] * self.bytes)
+
     def _pack(self, phase: Phase) -> tuple[Phase, GateLayout, dict[str, Buffer]]:
         layout = GateLayout(self.units, len(phase.gates))
-        operands: dict[str, tuple[Value, int | None]] = {
-            "kernel": (self.kernel, None),
-            "recurrent": (self.recurrent_kernel, None),
-        }
-        if self.bias is not None:
-            operands["bias"] = (self.bias, 0)
-            if phase.apart:
-                operands["recurrent_bias"] = (self.bias, 1)
+        operands: dict[str, tuple[Value, int | None]] = {"recurrent": (self.recurrent_kernel, None)}
+        if not self.table:
+            operands["kernel"] = (self.kernel, None)
+            if self.bias is not None:
+                operands["bias"] = (self.bias, 0)
+        if self.bias is not None and phase.apart:
+            operands["recurrent_bias"] = (self.bias, 1)
         buffers = {
             name: packed_buffer(
                 self.lowering, self.group, value, layout, self.dtype, phase.gates, row
@@ -121,17 +134,37 @@ class _Recurrence:
             name: PackedMatrix(self.k.read(buffer), depths.get(name, 1), layout)
             for name, buffer in buffers.items()
         }
-        type_ = TensorType(self.dtype, (rows, ahead, layout.size))
+        projected, numbers = self._projected(
+            phase, layout, TensorType(self.dtype, (rows, ahead, layout.size))
+        )
         return Product(
             phase,
             layout,
-            matrices["kernel"],
+            matrices.get("kernel"),
             matrices["recurrent"],
             matrices.get("bias"),
             matrices.get("recurrent_bias"),
-            working_memory(self.k, type_, "projected"),
+            projected,
             ahead,
+            self.steps,
+            numbers,
         )
+
+    def _projected(
+        self, phase: Phase, layout: GateLayout, type_: TensorType
+    ) -> tuple[Pointer, RowNumbers | None]:
+        """Memory for products with the input, or a table of all there can be."""
+        if not self.table:
+            return working_memory(self.k, type_, "projected"), None
+        table, numbers = self.table
+        kernel, bias = constant_array(self.kernel), self.bias and constant_array(self.bias)
+        if kernel is None:
+            raise InternalError(f"{self.group.name}: a table of products needs a known kernel")
+        products = product_table(
+            self.lowering, table, kernel, bias, layout, phase.gates, self.dtype
+        )
+        buffer = self.lowering.constant(products, "table")
+        return self.k.read(buffer), RowNumbers(self.k.read(numbers), len(table))
 
     def emit(self) -> None:
         """Build and launch the kernel."""
@@ -152,8 +185,9 @@ class _Recurrence:
         k, total = self.k, self.k.dim(self.steps)
 
         def some_steps(start: Index, half: Index) -> Index:
-            stop = k.minimum(start + ahead, total)
-            project(Span(start, stop))
+            stop = total if self.table else k.minimum(start + ahead, total)
+            if not self.table:
+                project(Span(start, stop))
 
             def step(place: Index, half: Index) -> Index:
                 return take(Step(place, place - start, self._time(place), half))
@@ -162,6 +196,8 @@ class _Recurrence:
             (after,) = k.loop("t", start, stop, step, carried=[half], kinds=[INDEX])
             return after
 
+        if self.table:
+            return some_steps(0, 0)
         half: Index
         (half,) = k.loop("s", 0, total, some_steps, step=ahead, carried=[0], kinds=[INDEX])
         return half
@@ -222,7 +258,7 @@ class _Recurrence:
 
             def units(block: UnitBlock, product: Product = product) -> None:
                 def tile(some: Sequence[Index]) -> None:
-                    if project:
+                    if project and not self.table:
                         spots = [(row, step.place) for row in some]
                         self._project(product, block, spots, step.place)
                     self._tile(product, block, some, step)
@@ -274,7 +310,9 @@ class _Recurrence:
         """A tile of products with the input, for pairs of a row and a place in time."""
         k, total = self.k, self.k.dim(self.steps)
         places = [(row * total + self._time(place)) * self.features for row, place in spots]
-        sums = input_sums(k, product, self.x, places, block)
+        if self.x is None or product.kernel is None:
+            raise InternalError(f"{self.group.name}: products of a table are not made again")
+        sums = input_sums(k, product, product.kernel, self.x, places, block)
         count, lanes = product.count(block), product.kind(block).lanes
         for i, (row, place) in enumerate(spots):
             target = product.place(row, place - start, block)
@@ -315,7 +353,7 @@ class _Recurrence:
         if phase.apart:
             initial = biases(k, product, product.recurrent_bias, block, len(rows))
         else:
-            initial = [value for row in rows for value in product.ready(k, row, step.ahead, block)]
+            initial = [value for row in rows for value in product.ready(k, row, step, block)]
         sums = recurrent_sums(k, product, states.pointers[phase.source], places, block, initial)
         gates = self.corner.gates(product, rows, block, sums)
 
@@ -328,7 +366,7 @@ class _Recurrence:
 
                 apart: Sequence[Register] = ()
                 if phase.apart:
-                    apart = product.ready_gates(k, row, step.ahead, block, vector)
+                    apart = product.ready_gates(k, row, step, block, vector)
                 new = phase.finish(k, self.op, gates(row, vector), apart, load)
                 states.take(row, step, block, vector, new, keep)
 

@@ -10,6 +10,8 @@ from kerac.backends.llvm.contraction import fused_multiply_add, registers
 from kerac.backends.llvm.kernel import Index, Kind, Pointer, Register
 from kerac.backends.llvm.lowering import GroupKernel
 from kerac.backends.llvm.recurrent_cells import Phase
+from kerac.backends.llvm.recurrent_states import Step
+from kerac.backends.llvm.recurrent_tables import RowNumbers
 from kerac.backends.llvm.recurrent_weights import (
     GateLayout,
     PackedMatrix,
@@ -31,16 +33,21 @@ LEAST_PART = 8  # elements of a sum that are worth an accumulator of their own
 
 @dataclass(frozen=True)
 class Product:
-    """A phase with its weights in memory, and memory for products with the input `ahead` steps."""
+    """A phase with its weights in memory, and its products with the input.
+
+    These are made `ahead` steps, or are rows of a table made when the kernel was built.
+    """
 
     phase: Phase
     layout: GateLayout
-    kernel: PackedMatrix
+    kernel: PackedMatrix | None
     recurrent: PackedMatrix
     bias: PackedMatrix | None
     recurrent_bias: PackedMatrix | None
     projected: Pointer
     ahead: int
+    steps: DimLike
+    numbers: RowNumbers | None = None  # of rows of `projected`, where that is a table
 
     def count(self, block: UnitBlock) -> int:
         """Registers of one row of a tile."""
@@ -55,17 +62,26 @@ class Product:
         start = (row * self.ahead + step) * self.layout.size
         return start + self.layout.offset(block, vector)
 
-    def ready(self, k: GroupKernel, row: Index, step: Index, block: UnitBlock) -> list[Register]:
+    def ready_place(
+        self, k: GroupKernel, row: Index, step: Step, block: UnitBlock, vector: int = 0
+    ) -> Index:
+        """Where the products of a step with the input lie, for one vector of units."""
+        if self.numbers is None:
+            return self.place(row, step.ahead, block, vector)
+        start = self.numbers.place(k, row * k.dim(self.steps) + step.time, self.layout.size)
+        return start + self.layout.offset(block, vector)
+
+    def ready(self, k: GroupKernel, row: Index, step: Step, block: UnitBlock) -> list[Register]:
         """The products with the input in the registers of a tile."""
-        start, lanes = self.place(row, step, block), self.kind(block).lanes
+        start, lanes = self.ready_place(k, row, step, block), self.kind(block).lanes
         slots = range(self.count(block))
         return [k.load(self.projected, start + slot * lanes, lanes) for slot in slots]
 
     def ready_gates(
-        self, k: GroupKernel, row: Index, step: Index, block: UnitBlock, vector: int
+        self, k: GroupKernel, row: Index, step: Step, block: UnitBlock, vector: int
     ) -> list[Register]:
         """The products with the input of one vector of units, one register a gate."""
-        start, lanes = self.place(row, step, block, vector), block.lanes
+        start, lanes = self.ready_place(k, row, step, block, vector), block.lanes
         gates = range(self.layout.gates)
         return [k.load(self.projected, start + gate * lanes, lanes) for gate in gates]
 
@@ -142,18 +158,21 @@ def biases(
 
 
 def input_sums(
-    k: GroupKernel, product: Product, x: Pointer, places: Sequence[Index], block: UnitBlock
+    k: GroupKernel,
+    product: Product,
+    kernel: PackedMatrix,
+    x: Pointer,
+    places: Sequence[Index],
+    block: UnitBlock,
 ) -> list[Register]:
     """bias + x[row] @ kernel for rows of features that begin at `places`."""
     initial = biases(k, product, product.bias, block, len(places))
     kinds = [product.kind(block)] * len(initial)
 
     def step(c: Index, *sums: Any) -> list[Any]:
-        return multiply_add(k, sums, x, places, product.kernel, block, c)
+        return multiply_add(k, sums, x, places, kernel, block, c)
 
-    return registers(
-        k, k.loop("c", 0, product.kernel.depth, step, carried=initial, kinds=kinds), kinds
-    )
+    return registers(k, k.loop("c", 0, kernel.depth, step, carried=initial, kinds=kinds), kinds)
 
 
 def recurrent_sums(

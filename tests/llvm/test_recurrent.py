@@ -245,3 +245,57 @@ def test_other_dtypes(kind: str, dtype: str, tolerance: float, weights_are_input
         some = [array if array.shape[0] != 8 else array[:batch] for array in arrays]
         for one, other in zip(executable(*some), evaluate_graph(graph, some), strict=True):
             assert_close(one.astype(np.float64), other.astype(np.float64), tolerance)
+
+
+EMBEDDED = """
+def f(words: i32[N, T], mask: bool[N, T]):
+    table: f32[11, 6] = parameter("table")
+    kernel: f32[6, {wide}] = parameter("kernel")
+    recurrent_kernel: f32[{units}, {wide}] = parameter("recurrent_kernel")
+    bias: f32[{shape}] = parameter("bias")
+    x = gather(table, words)
+    y: (f32[N, T, {units}], {states}) = {op}(x, kernel, recurrent_kernel, bias=bias{more})
+    a = item(y, index=0)
+    b = item(y, index=1)
+    return a, b
+"""
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(
+    ("kind", "units", "attributes"),
+    [
+        ("lstm", 20, "reverse=True"),
+        ("lstm", 64, ""),
+        ("gru", 21, ""),
+        ("gru", 7, "reset_after=False"),
+        ("simple_rnn", 40, "reverse=True"),
+    ],
+)
+def test_products_with_rows_of_a_table_are_made_beforehand(
+    kind: str, units: int, attributes: str, target: str
+) -> None:
+    network = Network(kind, 6, units, attributes=attributes)
+    weights = {**network.weights(), "table": np.random.default_rng(5).normal(size=(11, 6))}
+    weights["table"] = weights["table"].astype(np.float32)
+    text = EMBEDDED.format(
+        op=kind,
+        units=units,
+        wide=GATES[kind] * units,
+        shape=", ".join(map(str, weights["bias"].shape)),
+        states=", ".join([f"f32[N, {units}]"] * STATES[kind]),
+        more=f", mask=mask{', ' if attributes else ''}{attributes}",
+    )
+    graph = parse(text, arrays=weights)
+    # the rows themselves are read by nobody, so nothing gathers them, unless they are put out
+    assert len(lower_graph(graph, find_target(target)).launches) == 1
+    gathered = parse(text.replace("return a, b", "return a, b, x"), arrays=weights)
+    assert len(lower_graph(gathered, find_target(target)).launches) == 2
+    for batch, steps in ((1, 9), (2, 1), (13, 4)):
+        generator = np.random.default_rng(batch)
+        # numbers outside the table take the nearest row
+        words = generator.integers(-2, 14, (batch, steps)).astype(np.int32)
+        arrays = [words, generator.random((batch, steps)) < 0.8]
+        got = compile_graph(graph, target)(*arrays)
+        for one, other in zip(got, evaluate_graph(graph, arrays), strict=True):
+            assert_close(one, other)
