@@ -92,8 +92,17 @@ class Op:
         return cls(**keywords)
 
     def vjp(self, *inputs: Value | None, result: Value, cotangent: Any) -> tuple[Value | None, ...]:
-        """Cotangents of the inputs from that of the result, as IR; None where there is none."""
-        raise UnsupportedError(f"{self.text_name} has no gradient")
+        """Cotangents of the inputs from that of the result, as IR; None where there is none.
+
+        The functions stand in `kerac.ir.gradients`, one file a family. Where the op has several
+        results, `cotangent` is a tuple with None for those that nothing depends on.
+        """
+        from kerac.ir.gradients.registry import Applied, find_gradient
+
+        gradient = find_gradient(type(self))
+        if gradient is None:
+            raise UnsupportedError(f"{self.text_name} has no gradient")
+        return gradient(Applied(self, inputs, result, cotangent))
 
     def decompose(self, *inputs: Value | None) -> Value | None:
         """The same computation by simpler ops, or None where the op is not composite."""

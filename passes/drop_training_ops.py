@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kerac.ir import Value
-from kerac.ir.ops import Dropout
+from kerac.ir.ops import Dropout, StopGradient
 from kerac.passes.base import Pass
 from kerac.passes.rewrite import Uses
 
@@ -27,8 +27,25 @@ def drop_dropout(value: Value, uses: Uses) -> Value | None:
     return None
 
 
+def drop_stop_gradient(value: Value, uses: Uses) -> Value | None:
+    """Without gradients there is nothing to stop.
+
+    def before(x: f32[N, 4]):
+        y = stop_gradient(x)
+        z = relu(y)
+        return z
+    def after(x: f32[N, 4]):
+        z = relu(x)
+        return z
+    """
+    match value:
+        case Value(StopGradient(), (Value() as x,)):
+            return x
+    return None
+
+
 @dataclass(frozen=True)
 class DropTrainingOps(Pass):
     """Remove what only acts in training."""
 
-    rules = (drop_dropout,)
+    rules = (drop_dropout, drop_stop_gradient)

@@ -12,6 +12,7 @@ from kerac.ir import Data, parse, symbol
 from kerac.ir.ops import (
     GRU,
     LSTM,
+    Add,
     AveragePool,
     BatchNorm,
     BroadcastTo,
@@ -29,9 +30,11 @@ from kerac.ir.ops import (
     Item,
     LayerNorm,
     LeakyRelu,
+    Length,
     LogSoftmax,
     Matmul,
     MaxPool,
+    Multiply,
     Pad,
     Parameter,
     ReduceMax,
@@ -44,12 +47,14 @@ from kerac.ir.ops import (
     Repeat,
     Reshape,
     Reverse,
+    ScatterAdd,
     Selu,
     Sigmoid,
     SimpleRNN,
     Slice,
     Softmax,
     Sparsemax,
+    StopGradient,
     Tanh,
     Transpose,
 )
@@ -77,6 +82,10 @@ def leaves() -> list[Sample]:
         Sample(Item(1), (split,)),
         Sample(Dropout(0.5), (tensor("f32[N, 9]"),)),
         Sample(Dropout(0.2, shared_axes=(1,), seed=3), (tensor("f32[N, 5, 2]"),)),
+        Sample(StopGradient(), (tensor("f32[N, 9]"),)),
+        Sample(Multiply(), (tensor("f32[N, T]"), Sample(Length(N * T + 1)))),
+        Sample(Add(), (tensor("i32[N]", -9, 9), Sample(Length(N, "i32")))),
+        Sample(Length(5)),
     ]
 
 
@@ -108,6 +117,17 @@ def contraction() -> list[Sample]:
         Sample(Matmul(), (tensor("f32[5, 8]"), tensor("f32[8, 3]"))),
         Sample(Matmul(), (tensor("f32[N, 6, 17]"), tensor("f32[N, 17, 35]"))),
         Sample(Matmul(), (tensor("f32[N, 2, T, 5]"), tensor("f32[N, 2, 5, T]"))),
+        *(
+            Sample(Matmul(*flags), (tensor(a), tensor(b)))
+            for flags, a, b in (
+                ((True, False), "f32[N, 19]", "f32[N, 37]"),
+                ((True, False), "f32[N, 17, 6]", "f32[N, 17, 35]"),
+                ((False, True), "f32[N, 17]", "f32[33, 17]"),
+                ((False, True), "f32[N, 2, T, 5]", "f32[N, 2, T, 5]"),
+                ((True, True), "f32[N, 2, 5, T]", "f32[N, 2, T, 5]"),
+                ((True, True), "f32[9, 18]", "f32[7, 9]"),
+            )
+        ),
     ]
     return rows
 
@@ -260,6 +280,8 @@ def movement() -> list[Sample]:
         Sample(Gather(), (weight("f32[11]"), tensor("i64[N]", 0, 10))),
         Sample(Gather(), (tensor("f32[N, 4]"), tensor("i32[7]", 0, 2))),
         Sample(Gather(), (weight("f32[5, 2, 3]"), tensor("u8", 0, 9))),
+        Sample(ScatterAdd(7), (tensor("i32[T]", -2, 9), tensor("f32[T, 37]"))),
+        Sample(ScatterAdd(T), (tensor("u8[T]", 0, 5), tensor("f32[T, 3]"))),
     ]
 
 

@@ -278,7 +278,6 @@ def tiles_over_rows(
         done = stop
 
 
-@lowers(Matmul)
 def lower_matmul(lowering: Lowering, group: Group) -> None:
     """y[n, m, f] = sum over c of a[n, m, c] * b[n, c, f]"""
     anchor = group.head
@@ -322,13 +321,13 @@ def lower_matmul(lowering: Lowering, group: Group) -> None:
         if fixed_columns is not None:
             tiles_over_rows(k, tile, 0, rows, fixed_columns, tile_at)
         else:
-            _symbolic_columns(k, tile, rows, width, tile_at)
+            symbolic_columns(k, tile, rows, width, tile_at)
 
     k.loop("n", 0, k.dim(prod(anchor.shape[:-2], start=1)), batch, kind="parallel")
     lowering.launch(k)
 
 
-def _symbolic_columns(
+def symbolic_columns(
     k: GroupKernel,
     tile: Tile,
     rows: DimLike,

@@ -1,4 +1,4 @@
-"""Rows of a table by number; a number outside the table takes the nearest row."""
+"""Rows of a table by number, and sums into them; a number outside takes the nearest row."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from math import prod
 
 from kerac.backends.llvm.elementwise import collapse
 from kerac.backends.llvm.grouping import Group
-from kerac.backends.llvm.kernel import Index, Mask, Pointer, Register
+from kerac.backends.llvm.kernel import Index, Kind, Mask, Pointer, Register
 from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
 from kerac.backends.llvm.pointwise import Part, Position, epilogue_shapes, for_each_vector
 from kerac.ir.dims import Dim, DimLike
-from kerac.ir.ops.movement import Gather
+from kerac.ir.ops.movement import Gather, ScatterAdd
 
 
 @lowers(Gather)
@@ -97,3 +97,32 @@ def clamped(k: GroupKernel, number: Register, count: DimLike) -> Index:
     else:
         row = k.maximum(k.minimum(k.convert(number, "i64"), last), 0)
     return row
+
+
+@lowers(ScatterAdd, epilogue=False)
+def lower_scatter_add(lowering: Lowering, group: Group) -> None:
+    """y[clamp(indices[i]), j] += updates[i, j], for one i after the other
+
+    Tasks share out the columns, so that each row's sum has one order.
+    """
+    op = group.head_op(ScatterAdd)
+    indices, updates = group.head.operands
+    k = lowering.kernel(group)
+    numbers, source, target = k.read(indices), k.read(updates), k.write(group.root)
+    rows, width = k.dim(op.rows), k.dim(updates.shape[1])
+
+    def columns(j: Index, lanes: int, mask: Mask) -> None:
+        def clear(row: Index) -> None:
+            k.store(target, row * width + j, k.number(0, Kind(updates.dtype, lanes)), mask)
+
+        def add(i: Index) -> None:
+            place = clamped(k, k.load(numbers, i), op.rows) * width + j
+            total = k.load(target, place, lanes, mask) + k.load(source, i * width + j, lanes, mask)
+            k.store(target, place, total, mask)
+
+        k.loop("r", 0, rows, clear)
+        k.loop("i", 0, k.dim(updates.shape[0]), add)
+
+    filled = k.compare("greater", rows, 0) if isinstance(op.rows, Dim) else op.rows > 0
+    k.when(filled, lambda: for_each_vector(k, "j", updates.shape[1], columns, "parallel"))
+    lowering.launch(k)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from kerac.backends.onnx.emitter import Emitter
 from kerac.backends.onnx.registry import Result, exports
+from kerac.backends.onnx.shapes import dim_tensor
+from kerac.backends.onnx.types import element_type
 from kerac.ir import Value
-from kerac.ir.ops.constant import Constant, Item, Parameter
+from kerac.ir.ops.constant import Constant, Item, Length, Parameter
 
 
 @exports(Item)
@@ -18,3 +20,10 @@ def export_item(emit: Emitter, op: Item, results: Value) -> Result:
 def export_array(emit: Emitter, op: Constant | Parameter) -> Result:
     """An initializer."""
     return emit.initializer(op.data.array, emit.labels[emit.value])
+
+
+@exports(Length)
+def export_length(emit: Emitter, op: Length) -> Result:
+    """From the shape of the input that has the dimension."""
+    number = emit.node("Squeeze", dim_tensor(emit, op.dim), emit.integers(0))
+    return emit.node("Cast", number, to=element_type(op.dtype))

@@ -45,5 +45,10 @@ def export_dense(
 @exports(Matmul)
 def export_matmul(emit: Emitter, op: Matmul, a: Value, b: Value) -> Result:
     """Both have the same leading axes."""
-    left, right = (Tensor(emit, emit.tensor(value), value.dtype).widened() for value in (a, b))
-    return (left @ right).cast(a.dtype).name
+
+    def read(value: Value, transposed: bool) -> Tensor:
+        *axes, row, column = identity(value.ndim)
+        order = (*axes, column, row) if transposed else (*axes, row, column)
+        return Tensor(emit, emit.tensor(value, order), value.dtype).widened()
+
+    return (read(a, op.transpose_a) @ read(b, op.transpose_b)).cast(a.dtype).name

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from kerac.backends.onnx.emitter import Emitter
-from kerac.backends.onnx.registry import Result, exports, same_order
+from kerac.backends.onnx.registry import UNSUPPORTED, Result, exports, same_order
 from kerac.ir import Value
-from kerac.ir.ops.training import Dropout
+from kerac.ir.ops.movement import ScatterAdd
+from kerac.ir.ops.training import Dropout, StopGradient
+
+UNSUPPORTED[ScatterAdd] = "acts in training only"
 
 
-@exports(Dropout, wants=same_order)
-def export_dropout(emit: Emitter, op: Dropout, x: Value) -> Result:
-    """Nothing is dropped in inference."""
+@exports(Dropout, StopGradient, wants=same_order)
+def export_identity(emit: Emitter, op: Dropout | StopGradient, x: Value) -> Result:
+    """Nothing happens in inference."""
     return emit.forms[x]

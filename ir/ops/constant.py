@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kerac.ir.data import Data
-from kerac.ir.dims import DimLike
+from kerac.ir.dims import DimLike, known_dim
 from kerac.ir.errors import FormatError, ShapeError
 from kerac.ir.graph import Graph, Value
 from kerac.ir.op import Array, Op, ParseContext, literal_text
@@ -85,6 +85,23 @@ class Parameter(Op):
         if name in context.arrays:
             return cls(name, Data(context.arrays[name]))
         return cls(name, Data(None, type=_declared(context, name), digest=f"parameter {name}"))
+
+
+@dataclass(frozen=True)
+class Length(Op):
+    """A dimension as a number, such as the size of the batch.
+
+    -> dtype
+    """
+
+    dim: DimLike
+    dtype: str = "f32"
+
+    def infer(self) -> TensorType:
+        return TensorType(self.dtype)
+
+    def evaluate(self) -> Array:
+        return np.asarray(known_dim(self.dim), numpy_dtype(self.dtype))
 
 
 @dataclass(frozen=True)

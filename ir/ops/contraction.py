@@ -78,23 +78,34 @@ class Matmul(Op):
     """Matrix product over the last two axes; leading axes are a common batch.
 
     a: t[..., M, K], b: t[..., K, N] -> t[..., M, N]
+    With `transpose_a`, a is t[..., K, M]; with `transpose_b`, b is t[..., N, K].
     """
+
+    transpose_a: bool = False
+    transpose_b: bool = False
 
     def infer(self, a: TensorType, b: TensorType) -> TensorType:
         if a.ndim < 2 or b.ndim < 2 or a.dtype != b.dtype:
             raise ShapeError(
                 f"needs a[..., M, K] and b[..., K, N] of one dtype, but got {a} and {b}"
             )
-        if a.shape[-1] != b.shape[-2]:
-            raise ShapeError(f"a has {a.shape[-1]} columns, but b has {b.shape[-2]} rows")
+        rows, inner = reversed(a.shape[-2:]) if self.transpose_a else a.shape[-2:]
+        depth, columns = reversed(b.shape[-2:]) if self.transpose_b else b.shape[-2:]
+        if inner != depth:
+            raise ShapeError(
+                f"a has {inner} {'rows' if self.transpose_a else 'columns'}, "
+                f"but b has {depth} {'columns' if self.transpose_b else 'rows'}"
+            )
         if a.shape[:-2] != b.shape[:-2]:
             raise ShapeError(
                 f"batch axes {a.shape[:-2]} and {b.shape[:-2]} differ; matmul does not broadcast"
             )
-        return a.with_shape((*a.shape[:-1], b.shape[-1]))
+        return a.with_shape((*a.shape[:-2], rows, columns))
 
     def evaluate(self, a: Array, b: Array) -> Array:
-        return np.asarray(np.matmul(a, b))
+        left = np.swapaxes(a, -1, -2) if self.transpose_a else a
+        right = np.swapaxes(b, -1, -2) if self.transpose_b else b
+        return np.asarray(np.matmul(left, right))
 
 
 def dense(x: Value, kernel: Value, bias: Value | None = None) -> Value:

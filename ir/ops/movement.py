@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerac.ir.dims import Dim, DimLike
+from kerac.ir.dims import Dim, DimLike, known_dim
 from kerac.ir.errors import ShapeError
 from kerac.ir.graph import Value
 from kerac.ir.op import Array, Op
@@ -209,6 +209,33 @@ class Gather(Movement):
         return np.asarray(table[np.clip(indices, 0, len(table) - 1)])
 
 
+@dataclass(frozen=True)
+class ScatterAdd(Op):
+    """A table of `rows` rows, each the sum of those updates that have its number.
+
+    indices: integer[M], updates: t[M, W] -> t[rows, W]
+    Numbers outside are clamped to the nearest row, as `gather` does; updates are added in order.
+    """
+
+    rows: DimLike
+
+    def infer(self, indices: TensorType, updates: TensorType) -> TensorType:
+        if indices.is_float or indices.dtype == "bool" or indices.ndim != 1:
+            raise ShapeError(f"indices must be integers[M], but are {indices}")
+        if updates.ndim != 2 or not updates.is_float:
+            raise ShapeError(f"updates must be floating-point t[M, W], but are {updates}")
+        if updates.shape[0] != indices.shape[0]:
+            raise ShapeError(f"there are {indices.shape[0]} indices, but updates are {updates}")
+        return updates.with_shape((self.rows, updates.shape[1]))
+
+    def evaluate(self, indices: Array, updates: Array) -> Array:
+        rows = known_dim(self.rows)
+        table = np.zeros((rows, updates.shape[1]), updates.dtype)
+        if rows:
+            np.add.at(table, np.clip(indices, 0, rows - 1), updates)
+        return table
+
+
 def negative(dim: DimLike) -> bool:
     """Whether `dim` is known to be negative."""
     return not isinstance(dim, Dim) and dim < 0
@@ -260,3 +287,8 @@ def repeat(x: Value, count: int, axis: int) -> Value:
 def gather(table: Value, indices: Value) -> Value:
     """Rows of `table` by number."""
     return Gather()(table, indices)
+
+
+def scatter_add(indices: Value, updates: Value, rows: DimLike) -> Value:
+    """A table of `rows` rows, the sums of the updates that have their numbers."""
+    return ScatterAdd(rows)(indices, updates)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kerac.ir.errors import ShapeError
+from kerac.ir.graph import Value
 from kerac.ir.op import Array, Op
 from kerac.ir.types import TensorType
 
@@ -28,3 +29,22 @@ class Dropout(Op):
 
     def evaluate(self, x: Array) -> Array:
         return x
+
+
+@dataclass(frozen=True)
+class StopGradient(Op):
+    """x, which gradients do not flow back through.
+
+    x: t[...] -> t[...]
+    """
+
+    def infer(self, x: TensorType) -> TensorType:
+        return x
+
+    def evaluate(self, x: Array) -> Array:
+        return x
+
+
+def stop_gradient(x: Value) -> Value:
+    """x, held constant by gradients."""
+    return StopGradient()(x)
