@@ -30,10 +30,11 @@ ONLY_IN = {
     "pyfive": "frontend/saving",
     "click": "frontend/command_line",
 }
-# Not needed to run; used where installed, to check an export and to link.
-OPTIONAL = {"onnxruntime", "ziglang"}
+# Not needed to run; used where installed: to check an export, to link, to fetch data, for images.
+OPTIONAL = {"onnxruntime", "ziglang", "pooch", "requests", "PIL", "matplotlib"}
 SLOW_TO_IMPORT = {
     "llvmlite", "onnx", "h5py", "pyfive", "networkx", "rich", "click", "keras", "onnxruntime",
+    "pooch", "requests", "PIL", "matplotlib",
 }  # fmt: skip
 
 SOURCES = sorted(path for folder in ARROWS for path in (ROOT / folder).rglob("*.py"))

@@ -1,4 +1,4 @@
-"""Small things that scripts for Keras use."""
+"""One seed for everything that draws random numbers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import random
 
 import numpy as np
 
-from kerac.names import clear_session
 from kerac.random import set_seed
 
 
@@ -15,6 +14,3 @@ def set_random_seed(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - scripts draw their data from it
     set_seed(seed)
-
-
-__all__ = ["clear_session", "set_random_seed"]

@@ -1,0 +1,18 @@
+"""What scripts for Keras use around a model: labels, sequences, seeds."""
+
+from kerac.names import clear_session
+from kerac.utils import np_utils
+from kerac.utils.files import get_file
+from kerac.utils.numerical import normalize, to_categorical
+from kerac.utils.seeding import set_random_seed
+from kerac.utils.sequences import pad_sequences
+
+__all__ = [
+    "clear_session",
+    "get_file",
+    "normalize",
+    "np_utils",
+    "pad_sequences",
+    "set_random_seed",
+    "to_categorical",
+]
