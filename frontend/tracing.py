@@ -40,6 +40,19 @@ class Trace:
     name: str = ""
     with_weights: bool = True
     """Whether weights are read, and not only their shapes."""
+    training: bool = False
+    """Whether layers act as in training."""
+    as_inputs: bool = False
+    """Whether weights are inputs of the graph. Models inside a model are traced in place then, so
+    that all updates and losses lie in one graph."""
+    key: Value | None = None
+    """Where random numbers come from, u32[2]; without it nothing is random."""
+    updates: dict[Variable, Value] = field(default_factory=dict)
+    """New values of weights that a layer changes itself, as moving averages."""
+    losses: list[Value] = field(default_factory=list)
+    """Penalties that layers add, f32[...]; their sums add to the loss."""
+    streams: int = 0
+    """Number of sources of random numbers so far."""
     masks: dict[Value, Value] = field(default_factory=dict)
     parameters: dict[Variable, Value] = field(default_factory=dict)
     path: tuple[str, ...] = ()
@@ -50,6 +63,11 @@ class Trace:
     def inner(self, name: str) -> Trace:
         """The trace of a graph that this one calls."""
         return Trace(name, self.with_weights, path=self.path, names=self.names, calls=self.calls)
+
+    @property
+    def in_place(self) -> bool:
+        """Whether models inside a model are no calls of graphs of their own."""
+        return self.training or self.as_inputs
 
 
 _current: ContextVar[Trace | None] = ContextVar("trace", default=None)
@@ -95,13 +113,42 @@ def traced(variable: Variable | None) -> Value | None:
     if variable is None:
         return None
     trace = current_trace()
+    if variable in trace.updates:
+        return trace.updates[variable]
     if variable not in trace.parameters:
-        name = variable.path
-        while trace.names.setdefault(name, variable) is not variable:
-            name = unique_name(name, trace.names)
-        data = variable.data(read=trace.with_weights)
-        trace.parameters[variable] = Parameter(name, data)(name="_".join(name.split("/")[-2:]))
+        trace.parameters[variable] = _parameter(variable, trace)
     return trace.parameters[variable]
+
+
+def _parameter(variable: Variable, trace: Trace) -> Value:
+    name = variable.path
+    while trace.names.setdefault(name, variable) is not variable:
+        name = unique_name(name, trace.names)
+    if trace.as_inputs:
+        return graph_input(name, variable.type)
+    data = variable.data(read=trace.with_weights)
+    return Parameter(name, data)(name="_".join(name.split("/")[-2:]))
+
+
+def update(variable: Variable, value: Value) -> None:
+    """Say what a weight is after the step; what reads it from now on reads the new value."""
+    current_trace().updates[variable] = value
+
+
+@contextmanager
+def training_mode(training: bool | None) -> Iterator[bool]:
+    """Let layers act as in training in the block, or not; None leaves it as it is around.
+
+    What acts as in training needs random numbers, so a graph without them stays as it is.
+    """
+    trace = current_trace()
+    before = trace.training
+    if training is not None:
+        trace.training = bool(training) and (before or trace.key is not None)
+    try:
+        yield trace.training
+    finally:
+        trace.training = before
 
 
 def symbolic_types(types: Sequence[TensorType]) -> list[TensorType]:

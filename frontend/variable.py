@@ -11,9 +11,19 @@ from kerac.ir.errors import ShapeError
 from kerac.ir.types import TensorType, dtype_name
 
 if TYPE_CHECKING:
+    from kerac.constraints import ConstraintBase
     from kerac.initializers import Initializer
+    from kerac.regularizers import RegularizerBase
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+ALIGNMENT = 64
+
+
+class Clock:
+    """How often native code has written into arrays of variables."""
+
+    ticks = 0
 
 
 class Variable:
@@ -21,6 +31,9 @@ class Variable:
 
     It is made from its initializer when it is first read, so that a model whose weights come from a
     file never makes others. `assign` puts another array in its place; graphs keep the old one.
+
+    Training writes into the array of `live()` and lets `Clock.ticks` count; the variable shows
+    copies from then on, one for every `version` that somebody reads.
     """
 
     def __init__(
@@ -37,30 +50,60 @@ class Variable:
         self.shape = shape
         self.dtype = dtype
         self.trainable = trainable
-        self.version = 0
+        self.regularizer: RegularizerBase | None = None
+        self.constraint: ConstraintBase | None = None
+        self._assigned = 0
         self._initialize = initializer.later(shape, dtype)
         self._array: Array | None = None
+        self._live: Array | None = None
+        self._shown: tuple[int, int] | None = None
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Differs between two values of the variable."""
+        return self._assigned, Clock.ticks if self._live is not None else 0
 
     @property
     def array(self) -> Array:
-        """The value, read-only."""
+        """The value, read-only; it stays what it is when the variable changes."""
+        if self._live is not None and (self._array is None or self._shown != self.version):
+            self._array, self._shown = self._frozen(self._live.copy()), self.version
         if self._array is None:
             self._array = self._frozen(self._initialize())
         return self._array
 
+    def live(self) -> Array:
+        """The memory that training writes into, the same array from the first call on."""
+        if self._live is None:
+            self._live = aligned(self.array)
+        return self._live
+
+    def current(self) -> Array:
+        """The value for one read at once: where training writes, that very memory."""
+        return self.array if self._live is None else self._live
+
     def numpy(self) -> Array:
         """A copy of the value."""
-        return self.array.copy()
+        return self.current().copy()
 
-    def assign(self, value: Any) -> None:
+    def assign(self, value: Any) -> Variable:
         """Copy `value`, which must have the variable's shape."""
         array = np.asarray(value)
         if array.shape != self.shape:
             raise ShapeError(
                 f"{self.path}: has shape {self.shape}, but the new value has shape {array.shape}"
             )
-        self._array = self._frozen(np.array(array, dtype=self.dtype))
-        self.version += 1
+        if self._live is None:
+            self._array = self._frozen(np.array(array, dtype=self.dtype))
+        else:
+            self._live[...] = array
+        self._assigned += 1
+        return self
+
+    @property
+    def value(self) -> Array:
+        """The value, as Keras spells it."""
+        return self.array
 
     @property
     def type(self) -> TensorType:
@@ -95,3 +138,12 @@ class Variable:
     def _frozen(self, array: Array) -> Array:
         array.flags.writeable = False
         return array
+
+
+def aligned(array: Array) -> Array:
+    """A copy whose memory begins where vectors do."""
+    block = np.empty(array.nbytes + ALIGNMENT, np.uint8)
+    start = -block.ctypes.data % ALIGNMENT
+    copy = block[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy

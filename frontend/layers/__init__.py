@@ -3,6 +3,7 @@
 import kerac.layers.tensor_operations  # noqa: F401 - fills the table of operations
 from kerac.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from kerac.layers.base import Layer
+from kerac.layers.batch_normalization import BatchNormalization
 from kerac.layers.borders import (
     Cropping1D,
     Cropping2D,
@@ -58,7 +59,7 @@ from kerac.layers.merging import (
     multiply,
     subtract,
 )
-from kerac.layers.normalization import BatchNormalization, LayerNormalization
+from kerac.layers.normalization import LayerNormalization
 from kerac.layers.operation import Operation
 from kerac.layers.pooling import (
     AveragePooling1D,

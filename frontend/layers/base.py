@@ -27,7 +27,7 @@ from kerac.initializers import Initializer
 from kerac.initializers import get as initializer_of
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, UnsupportedError
-from kerac.layers.arguments import bind_call
+from kerac.layers.arguments import bind_call, call_signature
 from kerac.layers.calling import (
     call_on_arrays,
     call_on_symbols,
@@ -37,12 +37,13 @@ from kerac.layers.calling import (
 )
 from kerac.layers.dtypes import dtype_of, policy
 from kerac.layers.masks import fill_masks, set_masks
+from kerac.layers.penalties import attach_penalties, penalize_outputs
 from kerac.layers.sharing import number_shared
 from kerac.names import automatic_name, name_scope, scoped
 from kerac.regularizers import Regularizer
 from kerac.structure import leaves, map_structure
 from kerac.tensor import Node, shape_of
-from kerac.tracing import current_trace, inside
+from kerac.tracing import current_trace, inside, training_mode
 from kerac.variable import Variable
 
 REGISTRY: dict[str, type[Layer]] = {}
@@ -74,6 +75,14 @@ class Layer(Configured, keyword_only=True):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._initialize()
         super().__init__(*args, **kwargs)
+        self._is_made = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """What is set for a layer's `trainable` holds for the layers in it."""
+        object.__setattr__(self, name, value)
+        if name == "trainable" and self._is_made:
+            for inner in leaves(self.children()):
+                inner.trainable = value
 
     def _initialize(self) -> None:
         """What a layer has besides its arguments."""
@@ -84,6 +93,7 @@ class Layer(Configured, keyword_only=True):
         self._build_shapes: dict[str, Any] = {}
         self._given_shape: tuple[int | None, ...] | None = None
         self._given_weights: Sequence[Any] | None = None
+        self._is_made = False
 
     def _by_name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Take out what Keras 2 let the first layer of a model say about its input."""
@@ -113,8 +123,13 @@ class Layer(Configured, keyword_only=True):
         initializer: Any = "glorot_uniform",
         trainable: bool = True,
         dtype: str | None = None,
+        regularizer: Any = None,
+        constraint: Any = None,
     ) -> Variable:
-        """Make a weight; its path is the layer's and its name."""
+        """Make a weight; its path is the layer's and its name.
+
+        Regularizer and constraint are the layer's arguments called after the weight, if not given.
+        """
         lengths = tuple(length for length in shape if length is not None and length >= 0)
         if len(lengths) != len(shape):
             raise CompileError(
@@ -126,8 +141,13 @@ class Layer(Configured, keyword_only=True):
         if not isinstance(start, Initializer):
             raise CompileError(f"weight {name!r} needs an initializer, but has {initializer!r}")
         variable = Variable(name, scoped(name), lengths, dtype or "float32", start, trainable)
+        attach_penalties(self, variable, regularizer, constraint)
         self._variables.append(variable)
         return variable
+
+    def add_loss(self, loss: Any) -> None:
+        """Add values of the graph, or their sums, to what training makes small."""
+        current_trace().losses.extend(leaves(loss))
 
     def children(self) -> Mapping[str, Layer | Sequence[Layer]]:
         """Layers inside this one, by the attributes that hold them."""
@@ -234,12 +254,15 @@ class Layer(Configured, keyword_only=True):
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self.autocast:
             args, kwargs = map_structure(_as_float32, args), map_structure(_as_float32, kwargs)
-        kwargs.pop("training", None)
-        bound = bind_call(self, args, kwargs)
-        self.ensure_built(bound.arguments)
-        first = next(iter(bound.arguments.values()), None)
-        masks = fill_masks(self, bound.arguments)
-        outputs = self.call(*bound.args, **bound.kwargs)
+        with training_mode(kwargs.pop("training", None)) as training:
+            if "training" in call_signature(type(self)).parameters:
+                kwargs["training"] = training
+            bound = bind_call(self, args, kwargs)
+            self.ensure_built(bound.arguments)
+            first = next(iter(bound.arguments.values()), None)
+            masks = fill_masks(self, bound.arguments)
+            outputs = self.call(*bound.args, **bound.kwargs)
+        penalize_outputs(self, outputs)
         return set_masks(self, first, masks, outputs)
 
     def ensure_built(self, arguments: Mapping[str, Any]) -> None:

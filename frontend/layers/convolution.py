@@ -195,7 +195,13 @@ class DepthwiseConvolution(ChannelwiseLayer, registered=False):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         channels = self.channels(input_shape)
         shape = (*self.kernel_size, channels, self.depth_multiplier)  # type: ignore[misc]
-        self.kernel = self.add_weight("kernel", shape, self.depthwise_initializer)
+        self.kernel = self.add_weight(
+            "kernel",
+            shape,
+            self.depthwise_initializer,
+            regularizer=self.depthwise_regularizer,
+            constraint=self.depthwise_constraint,
+        )
         self.add_bias(channels * self.depth_multiplier)
 
     def convolve(self, x: Value) -> Value:

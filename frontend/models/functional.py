@@ -131,6 +131,10 @@ class Functional(Model):
         given = {
             name: m for name, m in zip(self.input_names, masks, strict=False) if m is not None
         }
+        if current_trace().in_place:
+            masked = dict(zip(self.input_names, values, strict=True))
+            current_trace().masks.update((masked[name], m) for name, m in given.items())
+            return _unpacked(self.run(values))
         return _unpacked(self._call_graph(values, given))
 
     def _call_graph(self, values: list[Value], masks: dict[str, Value]) -> Any:

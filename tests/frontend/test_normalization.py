@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kerac import layers
 from kerac.ir.errors import CompileError
-from kerac.layers import normalization
 from tests.frontend.checking import check_layer, check_model
 
 
@@ -61,14 +61,14 @@ def test_layer_normalization(arguments: dict[str, Any]) -> None:
 
 
 def test_files_of_keras_2_have_a_list_of_axes() -> None:
-    layer = normalization.BatchNormalization.from_config(
+    layer = layers.BatchNormalization.from_config(
         {"name": "old", "axis": [3], "momentum": 0.99}
     )
     assert layer.axis == 3
 
 
 @pytest.mark.parametrize(
-    "cls", [normalization.BatchNormalization, normalization.LayerNormalization]
+    "cls", [layers.BatchNormalization, layers.LayerNormalization]
 )
 def test_axes_that_do_not_exist(cls: Any) -> None:
     with pytest.raises(CompileError, match="axis 4 does not exist"):

@@ -1,0 +1,121 @@
+"""Normalization by moving averages; in training by the statistics of the batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kerac.activations import axis_of
+from kerac.constraints import Constraint
+from kerac.initializers import Initializer, Start
+from kerac.ir import Value, ops
+from kerac.ir.errors import ShapeError, UnsupportedError
+from kerac.layers.base import Layer, as_float
+from kerac.layers.masks import align
+from kerac.layers.normalization import length_of
+from kerac.regularizers import Regularizer
+from kerac.tracing import current_trace, traced, update
+from kerac.variable import Variable
+
+FUZZ = 1e-7  # Keras's `backend.epsilon()`
+
+
+class BatchNormalization(Layer):
+    """(inputs - moving_mean) / sqrt(moving_variance + epsilon) * gamma + beta along `axis`."""
+
+    supports_masking = True
+
+    axis: int = -1
+    momentum: float = 0.99
+    epsilon: float = 1e-3
+    center: bool = True
+    scale: bool = True
+    beta_initializer: Start = "zeros"
+    gamma_initializer: Start = "ones"
+    moving_mean_initializer: Start = "zeros"
+    moving_variance_initializer: Start = "ones"
+    beta_regularizer: Regularizer = None
+    gamma_regularizer: Regularizer = None
+    beta_constraint: Constraint = None
+    gamma_constraint: Constraint = None
+    renorm: bool = False
+    renorm_clipping: dict[str, Any] | None = None
+    renorm_momentum: float = 0.99
+    synchronized: bool = False
+
+    @classmethod
+    def modernize(cls, arguments: dict[str, Any]) -> dict[str, Any]:
+        axis = arguments.get("axis")
+        # a list in the files of Keras 2
+        if isinstance(axis, list | tuple) and len(axis) == 1:
+            arguments["axis"] = axis[0]
+        for name in ("fused", "virtual_batch_size", "adjustment"):
+            if not arguments.get(name):
+                arguments.pop(name, None)
+        return super().modernize(arguments)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        shape = (length_of(input_shape, self.axis),)
+        self.gamma = self.add_weight("gamma", shape, self.gamma_initializer) if self.scale else None
+        self.beta = self.add_weight("beta", shape, self.beta_initializer) if self.center else None
+        mean, variance = self.moving_mean_initializer, self.moving_variance_initializer
+        self.moving_mean = self.add_weight("moving_mean", shape, mean, trainable=False)
+        self.moving_variance = self.add_weight("moving_variance", shape, variance, trainable=False)
+        if self.renorm:
+            deviation = SquareRoot(variance)
+            self.moving_stddev = self.add_weight("moving_stddev", shape, deviation, trainable=False)
+            self.renorm_mean = self.add_weight("renorm_mean", shape, mean, trainable=False)
+            self.renorm_stddev = self.add_weight("renorm_stddev", shape, deviation, trainable=False)
+
+    def call(self, inputs: Value, mask: Value | None = None) -> Value:
+        x = as_float(inputs)
+        axis = axis_of(self.axis, x)
+        gamma, beta = traced(self.gamma), traced(self.beta)
+        if not (current_trace().training and self.trainable):
+            mean, variance = traced(self.moving_mean), traced(self.moving_variance)
+            return ops.BatchNorm(axis, self.epsilon)(x, mean, variance, gamma, beta)
+        if self.renorm:
+            raise UnsupportedError("renorm=True cannot be trained, but only run in inference")
+        mean, variance = self.moments(x, axis, mask)
+        move(self.moving_mean, mean, self.momentum)
+        move(self.moving_variance, variance, self.momentum)
+        return ops.BatchNorm(axis, self.epsilon)(x, mean, variance, gamma, beta)
+
+    def moments(self, x: Value, axis: int, mask: Value | None) -> tuple[Value, Value]:
+        """Mean and variance of the batch, of the elements alone that a mask lets count.
+
+        x: f32[...], mask: bool[...] without the last axis -> f32[C], f32[C]
+        """
+        axes = tuple(i for i in range(x.ndim) if i != axis)
+        wide = tuple(dim if i == axis else 1 for i, dim in enumerate(x.shape))
+        if mask is None:
+            mean = ops.reduce_mean(x, axes)
+            centred = ops.subtract(x, ops.reshape(mean, wide))
+            return mean, ops.reduce_mean(ops.multiply(centred, centred), axes)
+        if mask.ndim != x.ndim - 1:
+            raise ShapeError(f"the mask must have {x.ndim - 1} axes, but is {mask.type}")
+        weights = ops.cast(align(mask, x), "f32")
+        weights = ops.broadcast_to(weights, x.shape)
+        count = ops.add(ops.reduce_sum(weights, axes), FUZZ)
+        mean = ops.divide(ops.reduce_sum(ops.multiply(x, weights), axes), count)
+        centred = ops.multiply(ops.subtract(x, ops.reshape(mean, wide)), weights)
+        return mean, ops.divide(ops.reduce_sum(ops.multiply(centred, centred), axes), count)
+
+
+def move(variable: Variable, value: Value, momentum: float) -> Value:
+    """Update a moving average; returns the new one."""
+    moved = ops.add(
+        ops.multiply(traced(variable), momentum), ops.multiply(value, 1 - momentum)
+    )
+    update(variable, moved)
+    return moved
+
+
+class SquareRoot(Initializer):
+    """The square roots of what another initializer makes."""
+
+    start: Start
+
+    def make(self, shape: tuple[int, ...], generator: np.random.Generator) -> Any:
+        return np.sqrt(self.start.make(shape, generator))
