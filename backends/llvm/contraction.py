@@ -1,119 +1,33 @@
-"""Dense and Matmul: register tiles over packed weights, the epilogue fused.
-
-Weights that are constant are packed at compile time: blocks of V vectors of columns, each block
-holding its K rows one after the other, so that the innermost loop reads them in one contiguous
-stream.
-"""
+"""Dense and Matmul: register tiles over packed weights, the epilogue fused."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from kerac.backends.llvm.grouping import Group
-from kerac.backends.llvm.kernel import Index, Kind, LoopKind, Mask, Pointer, Register
+from kerac.backends.llvm.kernel import Index, Kind, Register
 from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
+from kerac.backends.llvm.packing import (
+    Columns,
+    Packed,
+    RowMajor,
+    WeightMatrix,
+    column_tiles,
+    constant_array,
+    pack_weights,
+)
 from kerac.backends.llvm.pointwise import Part, Position, load_at
-from kerac.backends.llvm.schedule import Tile, choose_tile, small_rows
+from kerac.backends.llvm.schedule import Tile, choose_span, choose_tile, small_rows
 from kerac.ir.dims import DimLike
 from kerac.ir.graph import Value
-from kerac.ir.ops.constant import Constant, Parameter
 from kerac.ir.ops.contraction import Dense, Matmul
 from kerac.ir.types import Shape
 
 MANY_ROWS = 1 << 20  # stands for a number of rows that is not known when tiles are chosen
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Columns of a weight matrix: `vectors` vectors from column `first` on, the last one masked."""
-
-    first: Index
-    vectors: int
-    mask: Mask = None
-
-    def mask_of(self, vector: int) -> Mask:
-        """The mask of one vector."""
-        return self.mask if vector == self.vectors - 1 else None
-
-
-@dataclass(frozen=True)
-class WeightMatrix:
-    """K rows of F columns in memory: in blocks of `block` vectors, or row-major (`block` is 0)."""
-
-    pointer: Pointer
-    rows: int
-    columns: int
-    lanes: int
-    block: int
-    row_stride: Index
-    start: Index = 0
-
-    def load(self, k: GroupKernel, columns: Columns, vector: int, row: Index) -> Register:
-        """One vector of one row."""
-        if not self.block:
-            place = self.start + row * self.row_stride + columns.first + vector * self.lanes
-            return k.load(self.pointer, place, self.lanes, columns.mask_of(vector))
-        width = min(self.block, columns.vectors) * self.lanes
-        inside = vector % self.block
-        # columns.first is a multiple of a block, and a block holds all rows
-        place = self.start + columns.first * self.rows + row * width + inside * self.lanes
-        return k.load(self.pointer, place + vector // self.block * self.rows * width, self.lanes)
-
-
-def constant_array(value: Value) -> np.ndarray | None:
-    """The array of a constant operand."""
-    if isinstance(value.op, Constant | Parameter) and value.op.data.is_known:
-        return value.op.data.array
-    return None
-
-
-def pack_columns(matrix: np.ndarray, block: int, lanes: int) -> np.ndarray:
-    """matrix: [K, F] -> blocks [K, block * lanes] one after the other, the last one narrow."""
-    rows, columns = matrix.shape
-    vectors = -(-columns // lanes)
-    padded = np.zeros((rows, vectors * lanes), matrix.dtype)
-    padded[:, :columns] = matrix
-    full = vectors // block * block * lanes
-    blocks = padded[:, :full].reshape(rows, -1, block * lanes).transpose(1, 0, 2)
-    return np.concatenate([blocks.reshape(-1), padded[:, full:].reshape(-1)])
-
-
-def column_blocks(
-    k: GroupKernel,
-    columns: int,
-    block: int,
-    body: Callable[[Columns], None],
-    kind: LoopKind = "parallel",
-    span: int = 1,
-) -> None:
-    """body(Columns) over all columns: `span` blocks at once, then single ones, then the narrow."""
-    lanes = k.lanes
-    vectors = -(-columns // lanes)
-    tail_mask = k.tail_mask(columns - (vectors - 1) * lanes, lanes)
-    width = block * lanes
-    full = vectors // block
-    if full and vectors % block == 0 and tail_mask is not None:
-        full -= 1  # the last block has a mask
-    wide = full // span * span if span > 1 else 0
-    if wide:
-        k.loop(
-            "f",
-            0,
-            wide * width,
-            lambda f: body(Columns(f, block * span)),
-            step=width * span,
-            kind=kind,
-        )
-    k.loop(
-        "f", wide * width, full * width, lambda f: body(Columns(f, block)), step=width, kind=kind
-    )
-    if vectors > full * block:
-        body(Columns(full * width, vectors - full * block, tail_mask))
 
 
 def fused_multiply_add(
@@ -185,12 +99,10 @@ def multiply_rows(
     )
     x = k.read(anchor.operands[0])
     if matrix is not None:
-        packed = lowering.constant(
-            pack_columns(matrix.reshape(inputs, columns), tile.vectors, k.lanes), "weights"
-        )
-        weights = WeightMatrix(k.read(packed), inputs, columns, k.lanes, tile.vectors, 0)
+        packed = lowering.constant(pack_weights(lowering, matrix), "weights")
+        weights: WeightMatrix = Packed(k.read(packed), inputs, columns, k.lanes)
     else:
-        weights = WeightMatrix(k.read(kernel), inputs, columns, k.lanes, 0, columns)
+        weights = RowMajor(k.read(kernel), k.lanes, columns)
     ndim = anchor.ndim
 
     def tile_at(first_row: Index, rows: int, part: Columns) -> None:
@@ -255,8 +167,8 @@ def tiles_over_rows(
             if rows > full:
                 body(first_row + full, rows - full, part)
 
-        span = max(1, 8 // (rows * tile.vectors)) if rows < tile.rows or rows == 1 else 1
-        column_blocks(k, columns, tile.vectors, block, span=span)
+        span = choose_span(k.target, tile, rows) if rows < tile.rows or rows == 1 else 1
+        column_tiles(k, columns, tile.vectors, block, span=span)
         return
     total = k.dim(rows)
     done: Index = 0
@@ -271,7 +183,7 @@ def tiles_over_rows(
             k.loop("m", start, stop, lambda m: body(first_row + m, height, part), step=height)
 
         def some(small: Tile = small, wide: Any = wide) -> None:
-            column_blocks(k, columns, tile.vectors, wide, span=small.vectors // tile.vectors)
+            column_tiles(k, columns, tile.vectors, wide, span=small.vectors // tile.vectors)
 
         # rows left by higher tiles; without any, the weights are not looped over
         k.when(k.compare("less", start, stop), some)
@@ -296,7 +208,7 @@ def lower_matmul(lowering: Lowering, group: Group) -> None:
 
     def batch(n: Index) -> None:
         a_start = n * k.dim(rows) * depth
-        weights = WeightMatrix(y, 0, 0, k.lanes, 0, width, n * depth * width)
+        weights = RowMajor(y, k.lanes, width, n * depth * width)
 
         def tile_at(first_row: Index, height: int, part: Columns) -> None:
             def step(c: Index, *sums: Any) -> list[Any]:

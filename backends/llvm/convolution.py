@@ -16,20 +16,24 @@ import numpy as np
 
 from kerac.backends.llvm.contraction import (
     MANY_ROWS,
-    Columns,
-    WeightMatrix,
-    column_blocks,
-    constant_array,
     finish_tile,
     fused_multiply_add,
     multiply_rows,
-    pack_columns,
     registers,
 )
 from kerac.backends.llvm.depthwise import is_depthwise, lower_depthwise
 from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import Index, Kind, Pointer, Register
 from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
+from kerac.backends.llvm.packing import (
+    Columns,
+    Packed,
+    RowMajor,
+    WeightMatrix,
+    column_tiles,
+    constant_array,
+    pack_weights,
+)
 from kerac.backends.llvm.plan import Buffer
 from kerac.backends.llvm.pointwise import Part, Position
 from kerac.backends.llvm.schedule import choose_tile
@@ -204,16 +208,10 @@ class _Direct:
         rows = prod(axis.window for axis in self.axes) * self.channels
         if array is None:
             stride = self.filters * self.groups
-            return WeightMatrix(
-                k.read(kernel), rows, self.filters, k.lanes, 0, stride, group * self.filters
-            )
-        packed = self.lowering.constant(
-            _packed(self.lowering, array, self.groups, self.tile.vectors, k.lanes), "weights"
-        )
+            return RowMajor(k.read(kernel), k.lanes, stride, group * self.filters)
+        packed = self.lowering.constant(pack_weights(self.lowering, array, self.groups), "weights")
         size = known_dim(packed.type.shape[0]) // self.groups
-        return WeightMatrix(
-            k.read(packed), rows, self.filters, k.lanes, self.tile.vectors, 0, group * size
-        )
+        return Packed(k.read(packed), rows, self.filters, k.lanes, group * size)
 
     def _group(self, n: Index, group: Index, array: np.ndarray | None) -> None:
         weights = self._weights(group, array)
@@ -228,7 +226,7 @@ class _Direct:
                 ),
             )
 
-        column_blocks(self.k, self.filters, self.tile.vectors, block)
+        column_tiles(self.k, self.filters, self.tile.vectors, block)
 
     def _tiles(self, row: _Row) -> None:
         """All tiles along the last axis."""
@@ -323,17 +321,3 @@ class _Direct:
             return Position((*parts, Part(row.group * self.filters + column, ndim - 1, ndim)))
 
         finish_tile(k, sums, height, row.columns, position)
-
-
-def _packed(
-    lowering: Lowering, array: np.ndarray, groups: int, block: int, lanes: int
-) -> np.ndarray:
-    """The packed weights of all groups one after the other; each array is packed only once."""
-    key = (id(array), groups, block, lanes)
-    if key not in lowering.packed:
-        *window, channels, filters = array.shape
-        matrix = array.reshape(prod(window) * channels, groups, filters // groups)
-        lowering.packed[key] = np.concatenate(
-            [pack_columns(matrix[:, group], block, lanes) for group in range(groups)]
-        )
-    return lowering.packed[key]

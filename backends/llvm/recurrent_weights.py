@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from kerac.backends.llvm.contraction import constant_array
 from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import INDEX, Index, Kind, Mask, Pointer, Register
 from kerac.backends.llvm.lowering import GroupKernel, Lowering
+from kerac.backends.llvm.packing import constant_array
 from kerac.backends.llvm.plan import Buffer
 from kerac.ir.graph import Value
 from kerac.ir.types import TensorType, numpy_dtype

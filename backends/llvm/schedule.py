@@ -12,6 +12,7 @@ from functools import cache
 
 from kerac.backends.llvm.target import Target
 
+BLOCK = 32  # columns of packed weights that lie together, on every target
 LATENCY = 4  # cycles until a multiply-add's result can be used
 WAYS = 8  # rows a multiple of a cache way's size apart that still fit the first-level cache
 
@@ -29,6 +30,12 @@ class Tile:
         return max(work / 2, (self.rows + self.vectors) / 2, LATENCY) + 0.25
 
 
+def meets_blocks(vectors: int, target: Target) -> bool:
+    """Whether tiles of so many vectors divide blocks of packed weights, or consist of them."""
+    columns = vectors * target.lanes()
+    return columns % BLOCK == 0 or BLOCK % columns == 0
+
+
 def fits(rows: int, vectors: int, target: Target) -> bool:
     """Whether a tile stays in registers."""
     return rows * vectors + vectors + 1 <= target.vector_registers
@@ -42,7 +49,7 @@ def choose_tile(target: Target, rows: int, vectors: int, row_bytes: int) -> Tile
         Tile(r, v)
         for r in range(1, min(rows, most, target.vector_registers) + 1)
         for v in range(1, min(vectors, target.vector_registers // 2) + 1)
-        if fits(r, v, target)
+        if fits(r, v, target) and (v == vectors or meets_blocks(v, target))
     ]
     # few vectors a tile keep the block of weights in the first-level cache
     return min(candidates, key=lambda tile: (_total(tile, rows, vectors), tile.vectors, -tile.rows))
@@ -57,13 +64,20 @@ def _total(tile: Tile, rows: int, vectors: int) -> float:
     return total
 
 
+def choose_span(target: Target, tile: Tile, rows: int) -> int:
+    """How many tiles side by side a few rows take, so that no sum waits for the one before it."""
+    span = max(1, 8 // (rows * tile.vectors))
+    while span > 1 and not (
+        fits(rows, span * tile.vectors, target) and meets_blocks(span * tile.vectors, target)
+    ):
+        span -= 1
+    return span
+
+
 def small_rows(target: Target, tile: Tile) -> list[Tile]:
     """Tiles for the rows that `tile` leaves, down to single ones; fewer rows, more vectors."""
-    found = []
-    for rows in (4, 1):
-        if rows < tile.rows:
-            span = max(1, 8 // (rows * tile.vectors))
-            while span > 1 and not fits(rows, span * tile.vectors, target):
-                span -= 1
-            found.append(Tile(rows, span * tile.vectors))
-    return found
+    return [
+        Tile(rows, choose_span(target, tile, rows) * tile.vectors)
+        for rows in (4, 1)
+        if rows < tile.rows
+    ]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from kerac.backends.llvm.lowering import lower_graph
+from kerac.backends.llvm.target import find_target
+from kerac.ir import parse
 from tests.llvm.native import check
 
 
@@ -20,6 +23,42 @@ def f(x: f32[{leading}, {inputs}], b: f32[{columns}], r: f32[{leading}, {columns
     return multiply(d, sigmoid(b))
 """
     check(text, {"N": 19, "T": 3}, {"k": kernel}, target=target)
+
+
+@pytest.mark.parametrize("target", ["host", "avx2", "x86-64"])
+@pytest.mark.parametrize("columns", [8, 31, 40, 48, 65, 96, 112, 200])
+@pytest.mark.parametrize("rows", [1, 2, 7])
+def test_weights_of_any_number_of_columns(rows: int, columns: int, target: str) -> None:
+    kernel = np.random.default_rng(0).normal(size=(9, columns)).astype(np.float32)
+    for leading in (str(rows), "N"):
+        text = f"""
+def f(x: f32[{leading}, 9]):
+    k: f32[9, {columns}] = parameter("k")
+    return dense(x, k)
+"""
+        check(text, {"N": rows}, {"k": kernel}, target=target)
+
+
+def test_packed_weights_are_the_same_for_every_target() -> None:
+    generator = np.random.default_rng(0)
+    weights = {
+        "k": generator.normal(size=(3, 3, 6, 70)).astype(np.float32),
+        "d": generator.normal(size=(70, 45)).astype(np.float32),
+    }
+    text = """
+def f(x: f32[N, 9, 9, 12]):
+    k: f32[3, 3, 6, 70] = parameter("k")
+    d: f32[70, 45] = parameter("d")
+    return dense(convolution(x, k, groups=2), d)
+"""
+    graph = parse(text, arrays=weights)
+    packed = []
+    for target in ("host", "avx2", "x86-64"):
+        plan = lower_graph(graph, find_target(target))
+        packed.append([b.array for b in plan.buffers if b.place == "constant"])
+    for other in packed[1:]:
+        for one, same in zip(packed[0], other, strict=True):
+            assert np.array_equal(one, same)
 
 
 def test_dense_with_weights_from_an_input() -> None:

@@ -1,0 +1,160 @@
+"""The right side of a product: columns of a weight matrix, and how weights lie in memory.
+
+Weights that are constant are packed at compile time: blocks of `BLOCK` columns one after the other,
+each with its K rows, so that the innermost loop reads one contiguous stream. The layout depends on
+no target: vectors of any width step through the rows of a block, so that code for several targets
+shares one copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kerac.backends.llvm.kernel import Index, LoopKind, Mask, Pointer, Register
+from kerac.backends.llvm.schedule import BLOCK
+from kerac.ir.graph import Value
+from kerac.ir.ops.constant import Constant, Parameter
+
+if TYPE_CHECKING:
+    from kerac.backends.llvm.lowering import GroupKernel, Lowering
+
+PADDING = 16  # the last block is as wide as its columns, rounded up to a multiple of this
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns of a weight matrix: `vectors` vectors from column `first` on, the last one masked."""
+
+    first: Index
+    vectors: int
+    mask: Mask = None
+
+    def mask_of(self, vector: int) -> Mask:
+        """The mask of one vector."""
+        return self.mask if vector == self.vectors - 1 else None
+
+
+@dataclass(frozen=True)
+class RowMajor:
+    """A weight matrix as it comes: `stride` elements from row to row."""
+
+    pointer: Pointer
+    lanes: int
+    stride: Index
+    start: Index = 0
+
+    def load(self, k: GroupKernel, columns: Columns, vector: int, row: Index) -> Register:
+        """One vector of one row."""
+        place = self.start + row * self.stride + columns.first + vector * self.lanes
+        return k.load(self.pointer, place, self.lanes, columns.mask_of(vector))
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A weight matrix [rows, columns] in blocks, from element `start` on."""
+
+    pointer: Pointer
+    rows: int
+    columns: int
+    lanes: int
+    start: Index = 0
+
+    def load(self, k: GroupKernel, columns: Columns, vector: int, row: Index) -> Register:
+        """One vector of one row; padding is read as zeros, so that no mask is needed."""
+        first, inside = columns.first, vector * self.lanes
+        width = BLOCK
+        if isinstance(first, int):
+            column = first + inside
+            block = column // BLOCK * BLOCK
+            width = min(BLOCK, padded(self.columns) - block)
+            place = self.start + block * self.rows + row * width + (column - block)
+        elif columns.vectors * self.lanes % BLOCK == 0:
+            block = first + inside // BLOCK * BLOCK
+            place = self.start + block * self.rows + row * width + inside % BLOCK
+        else:  # some part of a block
+            block = first // BLOCK * BLOCK
+            place = self.start + block * self.rows + row * width + (first - block) + inside
+        return k.load(self.pointer, place, self.lanes)
+
+
+WeightMatrix = RowMajor | Packed
+
+
+def padded(columns: int) -> int:
+    """Columns that are kept for `columns`."""
+    return -(-columns // PADDING) * PADDING
+
+
+def constant_array(value: Value) -> np.ndarray | None:
+    """The array of a constant operand."""
+    if isinstance(value.op, Constant | Parameter) and value.op.data.is_known:
+        return value.op.data.array
+    return None
+
+
+def pack_columns(matrix: np.ndarray) -> np.ndarray:
+    """matrix: [K, F] -> blocks [K, BLOCK] one after the other, the last one narrow."""
+    rows, columns = matrix.shape
+    wide = np.zeros((rows, padded(columns)), matrix.dtype)
+    wide[:, :columns] = matrix
+    full = padded(columns) // BLOCK * BLOCK
+    blocks = wide[:, :full].reshape(rows, -1, BLOCK).transpose(1, 0, 2)
+    return np.concatenate([blocks.reshape(-1), wide[:, full:].reshape(-1)])
+
+
+def pack_weights(lowering: Lowering, array: np.ndarray, groups: int = 1) -> np.ndarray:
+    """array: [*window, C, groups * F] -> the packed matrices of all groups one after the other.
+
+    Each array is packed only once.
+    """
+    key = (id(array), groups)
+    if key not in lowering.packed:
+        *inputs, columns = array.shape
+        matrix = array.reshape(prod(inputs), groups, columns // groups)
+        lowering.packed[key] = np.concatenate(
+            [pack_columns(matrix[:, group]) for group in range(groups)]
+        )
+    return lowering.packed[key]
+
+
+def column_tiles(
+    k: GroupKernel,
+    columns: int,
+    vectors: int,
+    body: Callable[[Columns], None],
+    kind: LoopKind = "parallel",
+    span: int = 1,
+) -> None:
+    """body(Columns) over all columns: `span` tiles at once, then single ones, then the rest.
+
+    A tile has `vectors` vectors. None but those that lie in whole blocks are looped over.
+    """
+    total = -(-columns // k.lanes)
+    mask = k.tail_mask(columns - (total - 1) * k.lanes, k.lanes)
+    width = vectors * k.lanes
+    full = total // vectors
+    if full and total % vectors == 0 and mask is not None:
+        full -= 1  # the last tile has a mask
+    # columns up to here lie in whole blocks, so that the place of a register is known in its block
+    whole = min(full * width, padded(columns) // BLOCK * BLOCK) // width
+    wide = whole // span * span if span > 1 else 0
+    if wide:
+        k.loop(
+            "f",
+            0,
+            wide * width,
+            lambda f: body(Columns(f, vectors * span)),
+            step=width * span,
+            kind=kind,
+        )
+    first, blocks = wide * width, whole * width
+    k.loop("f", first, blocks, lambda f: body(Columns(f, vectors)), step=width, kind=kind)
+    for place in range(blocks, full * width, width):
+        body(Columns(place, vectors))
+    if total > full * vectors:
+        body(Columns(full * width, total - full * vectors, mask))
