@@ -104,6 +104,10 @@ class Op:
             raise UnsupportedError(f"{self.text_name} has no gradient")
         return gradient(Applied(self, inputs, result, cotangent))
 
+    def multiply_adds(self, result: Value) -> DimLike:
+        """How many multiply-adds the products in the meaning of `result` ask for, done directly."""
+        return 0
+
     def decompose(self, *inputs: Value | None) -> Value | None:
         """The same computation by simpler ops, or None where the op is not composite."""
         return None

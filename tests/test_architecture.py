@@ -30,8 +30,8 @@ ONLY_IN = {
     "pyfive": "frontend/saving",
     "click": "frontend/command_line",
 }
-# Not needed to run; used where installed: to check an export, to link, to fetch data, for images.
-OPTIONAL = {"onnxruntime", "ziglang", "pooch", "requests", "PIL", "matplotlib"}
+# Not needed to run; used where installed: to check and time exports, to link, to fetch data, for images.
+OPTIONAL = {"onnxruntime", "openvino", "ziglang", "pooch", "requests", "PIL", "matplotlib"}
 SLOW_TO_IMPORT = {
     "llvmlite", "onnx", "h5py", "pyfive", "networkx", "rich", "click", "keras", "onnxruntime",
     "pooch", "requests", "PIL", "matplotlib",

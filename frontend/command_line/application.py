@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from kerac.command_line.bench import bench_command
 from kerac.command_line.compile import compile_command
 from kerac.command_line.export import export_command
 from kerac.command_line.info import info_command
@@ -103,5 +104,6 @@ for command in (
     run_command,
     verify_command,
     info_command,
+    bench_command,
 ):
     application.add_command(command)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from kerac.ir.data import Data
-from kerac.ir.dims import DimLike, known_dim
+from kerac.ir.dims import DimLike, known_dim, substitute
 from kerac.ir.errors import FormatError, ShapeError
 from kerac.ir.graph import Graph, Value
 from kerac.ir.op import Array, Op, ParseContext, literal_text
@@ -116,11 +117,16 @@ class Call(Op):
             raise ShapeError(
                 f"{self.graph.name} takes {len(expected)} inputs, but got {len(operands)}"
             )
-        bound: dict[str, DimLike] = {}
-        for wanted, given in zip(expected, operands, strict=True):
-            bind_symbols(wanted, given, bound)
+        bound = self.bound_symbols(operands)
         types = tuple(value.tensor_type.substitute(bound) for value in self.graph.outputs)
         return types[0] if len(types) == 1 else types
+
+    def bound_symbols(self, operands: Sequence[TensorType]) -> dict[str, DimLike]:
+        """What the called graph's symbols are for operands of these types."""
+        bound: dict[str, DimLike] = {}
+        for wanted, given in zip(self.graph.inputs, operands, strict=True):
+            bind_symbols(wanted.tensor_type, given, bound)
+        return bound
 
     def evaluate(self, *operands: Array) -> Any:
         """Evaluate the called graph value by value."""
@@ -128,6 +134,12 @@ class Call(Op):
 
         results = evaluate_graph(self.graph, operands)
         return results[0] if len(results) == 1 else results
+
+    def multiply_adds(self, result: Value) -> DimLike:
+        from kerac.ir.work import multiply_adds
+
+        types = [operand.tensor_type for operand in result.operands]
+        return substitute(multiply_adds(self.graph), self.bound_symbols(types))
 
     def attribute_texts(self) -> list[str]:
         return []

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kerac.ir.dims import DimLike
 from kerac.ir.errors import ShapeError
 from kerac.ir.graph import Value
 from kerac.ir.mathematics import NUMPY
@@ -72,6 +73,9 @@ class Dense(Epilogue):
     ) -> Array:
         return self.finish(np.matmul(x, kernel), bias, residual)
 
+    def multiply_adds(self, result: Value) -> DimLike:
+        return result.tensor_type.size * result.operands[0].shape[-1]
+
 
 @dataclass(frozen=True)
 class Matmul(Op):
@@ -106,6 +110,9 @@ class Matmul(Op):
         left = np.swapaxes(a, -1, -2) if self.transpose_a else a
         right = np.swapaxes(b, -1, -2) if self.transpose_b else b
         return np.asarray(np.matmul(left, right))
+
+    def multiply_adds(self, result: Value) -> DimLike:
+        return result.tensor_type.size * result.operands[0].shape[-1]
 
 
 def dense(x: Value, kernel: Value, bias: Value | None = None) -> Value:

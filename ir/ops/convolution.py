@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
+from kerac.ir.dims import DimLike
 from kerac.ir.errors import ShapeError
+from kerac.ir.graph import Value
 from kerac.ir.op import Array
 from kerac.ir.ops.contraction import Epilogue
 from kerac.ir.ops.window import Padding, check_window, explicit_padding, output_shape, windows
@@ -98,3 +101,6 @@ class Convolution(Epilogue):
         sums = np.matmul(matrix.transpose(1, 0, 2), weights.transpose(1, 0, 2))
         result = sums.transpose(1, 0, 2).reshape(*view.shape[: 1 + spatial], filters)
         return self.finish(result, bias, residual)
+
+    def multiply_adds(self, result: Value) -> DimLike:
+        return result.tensor_type.size * prod(result.operands[1].shape[:-1])

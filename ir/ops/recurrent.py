@@ -13,7 +13,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from kerac.ir.dims import DimLike
 from kerac.ir.errors import InternalError, ShapeError
+from kerac.ir.graph import Value
 from kerac.ir.mathematics import NUMPY
 from kerac.ir.op import Array, Op
 from kerac.ir.ops.activation import Sigmoid, Tanh, activation_of
@@ -70,6 +72,11 @@ class Recurrent(Op, abstract=True):
             if given is not None and given != wanted:
                 raise ShapeError(f"{name} must be {wanted}, but is {given}")
         return (x.with_shape((batch, steps, units)), *(state for _ in states))
+
+    def multiply_adds(self, result: Value) -> DimLike:
+        x, *kernels = result.operands[:3]
+        batch, steps, _ = x.shape
+        return batch * steps * sum((kernel.tensor_type.size for kernel in kernels), start=0)
 
     def step(
         self, features: Array, states: tuple[Array, ...], weights: tuple[Array, ...]
