@@ -74,7 +74,7 @@ class Dense(Epilogue):
         return self.finish(np.matmul(x, kernel), bias, residual)
 
     def multiply_adds(self, result: Value) -> DimLike:
-        return result.tensor_type.size * result.operands[0].shape[-1]
+        return result.tensor_type.size * result.operands[0].tensor_type.shape[-1]
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,8 @@ class Matmul(Op):
         return np.asarray(np.matmul(left, right))
 
     def multiply_adds(self, result: Value) -> DimLike:
-        return result.tensor_type.size * result.operands[0].shape[-1]
+        depth = result.operands[0].tensor_type.shape[-2 if self.transpose_a else -1]
+        return result.tensor_type.size * depth
 
 
 def dense(x: Value, kernel: Value, bias: Value | None = None) -> Value:

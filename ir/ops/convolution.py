@@ -103,4 +103,4 @@ class Convolution(Epilogue):
         return self.finish(result, bias, residual)
 
     def multiply_adds(self, result: Value) -> DimLike:
-        return result.tensor_type.size * prod(result.operands[1].shape[:-1])
+        return result.tensor_type.size * prod(result.operands[1].tensor_type.shape[:-1])

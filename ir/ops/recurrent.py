@@ -75,7 +75,7 @@ class Recurrent(Op, abstract=True):
 
     def multiply_adds(self, result: Value) -> DimLike:
         x, *kernels = result.operands[:3]
-        batch, steps, _ = x.shape
+        batch, steps, _ = x.tensor_type.shape
         return batch * steps * sum((kernel.tensor_type.size for kernel in kernels), start=0)
 
     def step(
