@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import click
 import numpy as np
 
-from benchmarks.peak import PeakLoop
 from kerac.backends.llvm.jit import load_plan
 from kerac.backends.llvm.lowering import lower_graph
+from kerac.backends.llvm.peak import PeakLoop
 from kerac.backends.llvm.target import find_target
 from kerac.ir import parse
 from kerac.runtime import Executable
@@ -195,7 +195,7 @@ def main(network: str, batch: int, only: str, seconds: float, target: str) -> No
         if only not in layer.name:
             continue
         timing = time_layer(layer, batch, target, seconds)
-        peak = max(loop() for _ in range(5))
+        peak = max(loop.gflops() for _ in range(5))
         print(
             f"{layer.name:<28} {layer.count:>5} {1e6 * timing.seconds:>9.1f} "
             f"{timing.gflops:>8.0f} {timing.gflops / peak:>8.0%}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import time
 from dataclasses import dataclass
 
 import llvmlite.binding as llvm
@@ -98,6 +99,12 @@ class PeakLoop:
     def operations(self) -> int:
         """Floating-point operations of one call."""
         return 2 * ITERATIONS * self.vectors.accumulators * self.vectors.lanes
+
+    def gflops(self) -> float:
+        """What one call reaches, in billions of operations a second."""
+        start = time.perf_counter()
+        self()
+        return 1e-9 * self.operations / (time.perf_counter() - start)
 
     def __call__(self) -> None:
         self._function(ITERATIONS, 0.5, 1.0)  # converges to 2: no denormals, no infinities
