@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from kerac.ir.arithmetic import Arithmetic
 from kerac.ir.errors import InternalError
 from kerac.ir.types import TensorType, Type
 
@@ -68,7 +69,7 @@ def origin_scope(origin: Origin) -> Iterator[None]:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Value:
+class Value(Arithmetic):
     """The result of one op, compared by identity; `merge_duplicates` unites equal ones."""
 
     __match_args__ = ("op", "inputs")
