@@ -7,6 +7,7 @@ from kerac import (
     initializers,
     layers,
     models,
+    optimizers,
     regularizers,
     utils,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "layers",
     "load",
     "models",
+    "optimizers",
     "regularizers",
     "utils",
 ]

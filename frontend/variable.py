@@ -132,6 +132,12 @@ class Variable:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return self.array.astype(dtype) if dtype else (self.numpy() if copy else self.array)
 
+    def __float__(self) -> float:
+        return float(self.array)
+
+    def __int__(self) -> int:
+        return int(self.array)
+
     def __repr__(self) -> str:
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>"
 
