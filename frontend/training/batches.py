@@ -1,0 +1,109 @@
+"""What a training loop reads: batches of inputs, targets and weights, epoch by epoch."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from kerac.ir.errors import CompileError, InternalError
+
+
+class Batch(NamedTuple):
+    """Structures of arrays whose first axes are as long as the batch; None where there is none."""
+
+    x: Any
+    y: Any = None
+    sample_weight: Any = None
+
+
+class Batches:
+    """All batches of an epoch, as often as there are epochs."""
+
+    @property
+    def count(self) -> int | None:
+        """Number of batches of an epoch; None where nobody knows."""
+        return None
+
+    def epoch(self, number: int = 0) -> Iterator[Batch]:
+        """The batches of the `number`-th epoch."""
+        raise InternalError(f"{type(self).__name__} gives no batches")
+
+    def on_epoch_end(self) -> None:
+        """What the data wants to do after an epoch."""
+
+
+class Epochs:
+    """Batches cut into epochs of `steps`, or each as long as the data has batches.
+
+    With `steps` an epoch goes on in the data where the one before ended.
+    """
+
+    def __init__(self, batches: Batches, steps: int | None = None) -> None:
+        if steps is not None and steps < 1:
+            raise CompileError(f"steps is {steps}, but must be positive")
+        self.batches = batches
+        self.steps = steps
+        self._known: int | None = None
+        self._rest: Iterator[Batch] | None = None
+        self._passes = 0
+
+    @property
+    def count(self) -> int | None:
+        """Number of batches of an epoch; known after the first one at the latest."""
+        return self.steps or self.batches.count or self._known
+
+    def epoch(self, number: int = 0) -> Iterator[Batch]:
+        """The batches of the `number`-th epoch."""
+        if self.steps is None:
+            found = 0
+            for batch in self.batches.epoch(number):
+                found += 1
+                yield batch
+            if found == 0:
+                raise CompileError(
+                    f"the data has no batches in epoch {number + 1}",
+                    remedy="A generator is empty after one epoch: give steps_per_epoch, "
+                    "or data that can be read again.",
+                )
+            self._known = found
+        else:
+            yield from self._steps(self.steps)
+        self.batches.on_epoch_end()
+
+    def _steps(self, steps: int) -> Iterator[Batch]:
+        taken = 0
+        if self._rest is not None:
+            for batch in self._rest:
+                taken += 1
+                yield batch
+                if taken == steps:
+                    return
+            self._rest = None
+        if not taken:
+            self._rest = self.batches.epoch(self._passes)
+            self._passes += 1
+            for batch in self._rest:
+                taken += 1
+                yield batch
+                if taken == steps:
+                    return
+            self._rest = None
+        warnings.warn(
+            f"the data ended after {taken} of the {steps} steps of an epoch; "
+            "give data that repeats, or fewer steps",
+            stacklevel=2,
+        )
+
+
+def unpacked(given: Any) -> Batch:
+    """A batch from what generators give: x, (x, y) or (x, y, sample_weight)."""
+    if isinstance(given, list):
+        given = tuple(given)
+    if not isinstance(given, tuple):
+        return Batch(given)
+    if not 1 <= len(given) <= 3:
+        raise CompileError(
+            f"a batch has {len(given)} parts, but must be x, (x, y) or (x, y, sample_weight)"
+        )
+    return Batch(*given)
