@@ -1,10 +1,12 @@
 """All ops; importing this package registers them. One file holds one family."""
 
 from kerac.ir.ops.activation import *  # noqa: F403
+from kerac.ir.ops.attention import *  # noqa: F403
 from kerac.ir.ops.constant import *  # noqa: F403
 from kerac.ir.ops.contraction import *  # noqa: F403
 from kerac.ir.ops.convolution import *  # noqa: F403
 from kerac.ir.ops.elementwise import *  # noqa: F403
+from kerac.ir.ops.iota import *  # noqa: F403
 from kerac.ir.ops.movement import *  # noqa: F403
 from kerac.ir.ops.normalization import *  # noqa: F403
 from kerac.ir.ops.pooling import *  # noqa: F403

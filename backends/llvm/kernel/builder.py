@@ -48,6 +48,12 @@ class KernelBuilder:
         self.kernel.pointers.append(pointer)
         return pointer
 
+    def local(self, name: str, dtype: str, count: int) -> Pointer:
+        """A buffer of `count` elements, not more than a few kilobytes, for each call alone."""
+        pointer = Pointer(self._fresh(name), dtype, "local")
+        self.kernel.locals[pointer] = count
+        return pointer
+
     def dim(self, dim: DimLike) -> Index:
         """A dimension as an index: a number, or computed from the symbols the kernel is given."""
         if not isinstance(dim, Dim):

@@ -19,6 +19,8 @@ from kerac.backends.llvm.kernel.nodes import (
     Store,
 )
 
+LOCAL_ALIGNMENT = 64  # of buffers on the stack: the longest vectors
+
 
 class Emitter:
     """Emits kernels as LLVM functions; collects the intrinsics that the module must declare."""
@@ -32,6 +34,9 @@ class Emitter:
     def function(self, kernel: Kernel, attributes: str) -> str:
         """The text of one function `void @name(ptr..., i64...)`."""
         self.lines, self._label, self._number = [], "entry", 0
+        for pointer, count in kernel.locals.items():
+            array = f"[{count} x {memory_type(pointer.dtype)}]"
+            self.line(f"%{pointer.name} = alloca {array}, align {LOCAL_ALIGNMENT}")
         self._body(kernel.body)
         parameters = [f"ptr noalias nocapture %{p.name}" for p in kernel.pointers]
         parameters += [f"i64 %{register.name}" for register in kernel.dims.values()]

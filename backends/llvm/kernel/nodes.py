@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kerac.backends.llvm.kernel.builder import KernelBuilder
 
 LoopKind = Literal["serial", "parallel"]
-Role = Literal["in", "out", "scratch"]
+Role = Literal["in", "out", "scratch", "local"]
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ Mask = Register | tuple[bool, ...] | None
 
 @dataclass(frozen=True, eq=False)
 class Pointer:
-    """A buffer that a kernel reads or writes, as its parameter."""
+    """A buffer that a kernel reads or writes: a parameter, or memory of each of its calls."""
 
     name: str
     dtype: str
@@ -174,11 +174,15 @@ Statement = Compute | Load | Store | Loop | If
 
 @dataclass(eq=False)
 class Kernel:
-    """One function of a compiled model; `dims` are the symbols it is given after its pointers."""
+    """One function of a compiled model; `dims` are the symbols it is given after its pointers.
+
+    `locals` are small buffers that live as long as a call, with their numbers of elements.
+    """
 
     name: str
     pointers: list[Pointer] = field(default_factory=list)
     dims: dict[str, Register] = field(default_factory=dict)
+    locals: dict[Pointer, int] = field(default_factory=dict)
     body: list[Statement] = field(default_factory=list)
 
     def __str__(self) -> str:

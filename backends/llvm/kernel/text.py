@@ -23,7 +23,14 @@ def print_kernel(kernel: Kernel) -> str:
     pointers = ", ".join(f"{p.name}: {p.role} {p.dtype}" for p in kernel.pointers)
     dims = f"; {', '.join(kernel.dims)}" if kernel.dims else ""
     return (
-        "\n".join([f"kernel {kernel.name}({pointers}{dims}):", *_lines(kernel.body, "    ")]) + "\n"
+        "\n".join(
+            [
+                f"kernel {kernel.name}({pointers}{dims}):",
+                *(f"    local {p.name}: {p.dtype}[{n}]" for p, n in kernel.locals.items()),
+                *_lines(kernel.body, "    "),
+            ]
+        )
+        + "\n"
     )
 
 
