@@ -145,6 +145,23 @@ class Minimum(_Extreme):
     op = ops.Minimum
 
 
+class CustomScaleLayer(Merge):
+    """The first of two tensors plus the second times `scale`.
+
+    A layer of InceptionResNetV2 in `keras.applications`.
+    """
+
+    module: ClassVar[str] = "keras.src.applications.inception_resnet_v2"
+    at_least = 2
+    supports_masking = False
+
+    scale: float
+
+    def merge(self, values: list[Value]) -> Value:
+        one, other = values
+        return ops.add(one, ops.multiply(other, self.scale))
+
+
 class Concatenate(Merge):
     """One after the other along `axis`."""
 
@@ -196,7 +213,7 @@ class Dot(Merge):
         need_equal(x.shape[axes[0]], y.shape[axes[1]], what)
         need_equal(x.shape[0], y.shape[0], "batches")
         if self.normalize:
-            x, y = (_normalized(v, axis) for v, axis in zip((x, y), axes, strict=True))
+            x, y = (unit_length(v, (axis,)) for v, axis in zip((x, y), axes, strict=True))
         return _batch_dot(x, y, axes[0], axes[1])
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
@@ -234,9 +251,10 @@ def _batch_dot(x: Value, y: Value, x_axis: int, y_axis: int) -> Value:
     return ops.reshape(result, (batch, *x_dims, *y_dims) if x_dims or y_dims else (batch, 1))
 
 
-def _normalized(x: Value, axis: int) -> Value:
-    squares = ops.reduce_sum(ops.Square()(x), (axis,), keepdims=True)
-    return ops.multiply(x, ops.minimum(ops.Rsqrt()(squares), 1 / EPSILON))
+def unit_length(x: Value, axes: tuple[int, ...], epsilon: float = EPSILON) -> Value:
+    """x / sqrt(sum of its squares along axes), x / epsilon where that is smaller."""
+    squares = ops.reduce_sum(ops.Square()(x), axes, keepdims=True)
+    return ops.multiply(x, ops.minimum(ops.Rsqrt()(squares), 1 / epsilon))
 
 
 def add(inputs: Any, **keywords: Any) -> Any:

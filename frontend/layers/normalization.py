@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from kerac.activations import axis_of
 from kerac.constraints import Constraint
-from kerac.initializers import Start
+from kerac.initializers import Constant, Start
 from kerac.ir import Value, ops
-from kerac.ir.errors import ShapeError
+from kerac.ir.errors import CompileError, ShapeError
 from kerac.layers.base import Layer, as_float
+from kerac.layers.merging import broadcastable
 from kerac.regularizers import Regularizer
 from kerac.tracing import traced
 
@@ -59,6 +62,110 @@ class LayerNormalization(Layer):
         scaled = ops.multiply(x, ops.Rsqrt()(ops.add(variance, self.epsilon)))
         wide = tuple(dim if axis in axes else 1 for axis, dim in enumerate(x.shape))
         return ops.multiply(scaled, ops.reshape(gamma, wide))  # type: ignore[arg-type]
+
+
+class GroupNormalization(Layer):
+    """(inputs - mean) / sqrt(variance + epsilon) * gamma + beta, statistics of groups of channels.
+
+    Mean and variance are those of each sample over all its axes and the channels of one group;
+    `groups` of -1 makes every channel a group.
+    """
+
+    supports_masking = True
+
+    groups: int = 32
+    axis: int = -1
+    epsilon: float = 1e-3
+    center: bool = True
+    scale: bool = True
+    beta_initializer: Start = "zeros"
+    gamma_initializer: Start = "ones"
+    beta_regularizer: Regularizer = None
+    gamma_regularizer: Regularizer = None
+    beta_constraint: Constraint = None
+    gamma_constraint: Constraint = None
+
+    def __post_init__(self) -> None:
+        if self.groups < 1 and self.groups != -1:
+            raise CompileError(
+                f"GroupNormalization {self.name!r}: groups is {self.groups}, "
+                "but must be positive, or -1"
+            )
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        channels = length_of(input_shape, self.axis)
+        if self.groups == -1:
+            self.groups = channels or 1
+        if channels is not None and channels % self.groups:
+            raise ShapeError(f"{channels} channels do not divide into {self.groups} groups")
+        shape = (channels,)
+        self.gamma = self.add_weight("gamma", shape, self.gamma_initializer) if self.scale else None
+        self.beta = self.add_weight("beta", shape, self.beta_initializer) if self.center else None
+
+    def call(self, inputs: Value) -> Value:
+        x = as_float(inputs)
+        axis = axis_of(self.axis, x)
+        before, channels, after = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
+        grouped = ops.reshape(x, (*before, self.groups, channels // self.groups, *after))
+        axes = tuple(place for place in range(1, grouped.ndim) if place != axis)
+        result = ops.reshape(ops.LayerNorm(axes, self.epsilon)(grouped), x.shape)
+        along = (channels, *(1,) * len(after))
+        if self.gamma is not None:
+            result = ops.multiply(result, ops.reshape(traced(self.gamma), along))
+        return ops.add(result, ops.reshape(traced(self.beta), along)) if self.beta else result
+
+
+class RMSNormalization(Layer):
+    """inputs / sqrt(mean of squares + epsilon) * scale (Zhang and Sennrich, 2019)."""
+
+    axis: int | list[int] = -1
+    epsilon: float = 1e-6
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        self.axis = [self.axis] if isinstance(self.axis, int) else sorted(self.axis)
+        shape = tuple(length_of(input_shape, axis) for axis in self.axis)
+        self.scale = self.add_weight("scale", shape, "ones")
+
+    def call(self, x: Value) -> Value:
+        x = as_float(x)
+        given = [self.axis] if isinstance(self.axis, int) else self.axis
+        axes = tuple(sorted({axis_of(axis, x) for axis in given}))
+        squares = ops.reduce_mean(ops.Square()(x), axes, keepdims=True)
+        scaled = ops.multiply(x, ops.Rsqrt()(ops.add(squares, self.epsilon)))
+        return ops.multiply(*broadcastable([scaled, traced(self.scale)]))
+
+
+class UnitNormalization(Layer):
+    """inputs / sqrt(sum of squares), so that each part along `axis` has the length 1."""
+
+    supports_masking = True
+
+    axis: int | list[int] = -1
+
+    def call(self, inputs: Value) -> Value:
+        x = as_float(inputs)
+        given = [self.axis] if isinstance(self.axis, int) else self.axis
+        axes = tuple(sorted({axis_of(axis, x) for axis in given}))
+        return unit_length(x, axes, 1e-12)
+
+
+class LayerScale(Layer):
+    """inputs * gamma, a weight for each channel (Touvron et al., 2021).
+
+    A layer of the ConvNeXt networks in `keras.applications`.
+    """
+
+    module: ClassVar[str] = "keras.src.applications.convnext"
+
+    init_values: float
+    projection_dim: int
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        start = Constant(self.init_values)
+        self.gamma = self.add_weight("variable", (self.projection_dim,), start)
+
+    def call(self, x: Value) -> Value:
+        return ops.multiply(*broadcastable([as_float(x), traced(self.gamma)]))
 
 
 def length_of(shape: tuple[int | None, ...], axis: int) -> int | None:

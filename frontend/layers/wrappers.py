@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from kerac.convert import Conversion
+from kerac.initializers import TruncatedNormal
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, ShapeError
 from kerac.layers.arguments import call_signature
@@ -51,6 +52,38 @@ class TimeDistributed(Wrapper):
                 keywords["mask"] = merged(mask)
         outputs = self.layer(merged(inputs), **keywords)
         return map_structure(lambda x: ops.reshape(x, (batch, steps, *x.shape[1:])), outputs)
+
+
+class SpectralNormalization(Wrapper):
+    """A layer whose kernel training divides by its largest singular value (Miyato et al., 2018).
+
+    In inference it is the layer itself, whose kernel has been divided.
+    """
+
+    power_iterations: int = 1
+
+    def __post_init__(self) -> None:
+        if self.power_iterations < 1:
+            raise CompileError(
+                f"SpectralNormalization {self.name!r}: power_iterations is "
+                f"{self.power_iterations}, but must be positive"
+            )
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        super().build(input_shape)
+        for name in ("kernel", "embeddings"):
+            if hasattr(self.layer, name):
+                break
+        else:
+            raise CompileError(f"{self.layer.name}: has neither a kernel nor embeddings")
+        self.kernel = getattr(self.layer, name)
+        self._variables.append(self.kernel)    # Keras counts it to both layers
+        start = TruncatedNormal(stddev=0.02)
+        shape = (1, self.kernel.shape[-1])
+        self.vector_u = self.add_weight("vector_u", shape, start, trainable=False)
+
+    def call(self, inputs: Value) -> Any:
+        return self.layer(inputs)
 
 
 OptionalLayer = Annotated[

@@ -60,6 +60,36 @@ def test_layer_normalization(arguments: dict[str, Any]) -> None:
     check_layer(lambda layers: layers.LayerNormalization(**arguments), (2, 5, 4, 3), free=free)
 
 
+@pytest.mark.parametrize("arguments", [
+    {"groups": 4},
+    {"groups": 2, "axis": 1, "epsilon": 1e-2},
+    {"groups": -1},
+    {"groups": 3, "axis": -2, "scale": False},
+    {"groups": 8, "center": False, "scale": False},
+])  # fmt: skip
+def test_group_normalization(arguments: dict[str, Any]) -> None:
+    free = (1,) if arguments.get("axis", -1) == -1 else ()
+    check_layer(lambda layers: layers.GroupNormalization(**arguments), (2, 6, 6, 8), free=free)
+
+
+@pytest.mark.parametrize("axis", [-1, [2, 3]])
+@pytest.mark.parametrize("name", ["RMSNormalization", "UnitNormalization"])
+def test_normalization_without_mean(name: str, axis: Any) -> None:
+    check_layer(lambda layers: getattr(layers, name)(axis=axis), (2, 3, 6, 8))
+
+
+def test_spectral_normalization() -> None:
+    def make(layers: Any) -> Any:
+        return layers.SpectralNormalization(layers.Dense(4, name="inner"), power_iterations=2)
+
+    check_layer(make, (2, 6))
+
+
+def test_groups_must_divide_channels() -> None:
+    with pytest.raises(CompileError, match="7 channels do not divide into 2 groups"):
+        normalization.GroupNormalization(2)(random_input(2, 3, 7))
+
+
 def test_files_of_keras_2_have_a_list_of_axes() -> None:
     layer = layers.BatchNormalization.from_config(
         {"name": "old", "axis": [3], "momentum": 0.99}
