@@ -2,6 +2,7 @@
 
 import kerac.layers.tensor_operations  # noqa: F401 - fills the table of operations
 from kerac.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from kerac.layers.attention import GroupQueryAttention, MultiHeadAttention
 from kerac.layers.base import Layer
 from kerac.layers.batch_normalization import BatchNormalization
 from kerac.layers.borders import (
@@ -37,6 +38,7 @@ from kerac.layers.dropout import (
     SpatialDropout2D,
     SpatialDropout3D,
 )
+from kerac.layers.einsum_dense import EinsumDense
 from kerac.layers.embedding import Embedding
 from kerac.layers.input import Input, InputLayer
 from kerac.layers.lambda_layer import Lambda
@@ -59,7 +61,12 @@ from kerac.layers.merging import (
     multiply,
     subtract,
 )
-from kerac.layers.normalization import LayerNormalization
+from kerac.layers.normalization import (
+    GroupNormalization,
+    LayerNormalization,
+    RMSNormalization,
+    UnitNormalization,
+)
 from kerac.layers.operation import Operation
 from kerac.layers.pooling import (
     AveragePooling1D,
@@ -92,7 +99,7 @@ from kerac.layers.recurrent import GRU, LSTM, RNN, SimpleRNN
 from kerac.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from kerac.layers.reshaping import Flatten, Identity, Permute, RepeatVector, Reshape
 from kerac.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D
-from kerac.layers.wrappers import Bidirectional, TimeDistributed, Wrapper
+from kerac.layers.wrappers import Bidirectional, SpectralNormalization, TimeDistributed, Wrapper
 
 __all__ = [
     "ELU",
@@ -127,6 +134,7 @@ __all__ = [
     "DepthwiseConv2D",
     "Dot",
     "Dropout",
+    "EinsumDense",
     "Embedding",
     "Flatten",
     "GRUCell",
@@ -144,6 +152,8 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
+    "GroupNormalization",
+    "GroupQueryAttention",
     "Identity",
     "Input",
     "InputLayer",
@@ -161,11 +171,13 @@ __all__ = [
     "MaxPooling3D",
     "Maximum",
     "Minimum",
+    "MultiHeadAttention",
     "Multiply",
     "Normalization",
     "Operation",
     "PReLU",
     "Permute",
+    "RMSNormalization",
     "ReLU",
     "RepeatVector",
     "Rescaling",
@@ -180,9 +192,11 @@ __all__ = [
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "SpectralNormalization",
     "StackedRNNCells",
     "Subtract",
     "TimeDistributed",
+    "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",

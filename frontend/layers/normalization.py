@@ -10,7 +10,7 @@ from kerac.initializers import Constant, Start
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, ShapeError
 from kerac.layers.base import Layer, as_float
-from kerac.layers.merging import broadcastable
+from kerac.layers.merging import broadcastable, unit_length
 from kerac.regularizers import Regularizer
 from kerac.tracing import traced
 
