@@ -13,16 +13,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from kerac.backends.llvm.contraction import (
-    MANY_ROWS,
-    Columns,
-    column_blocks,
-    fused_multiply_add,
-    registers,
-)
+from kerac.backends.llvm.contraction import MANY_ROWS, fused_multiply_add, registers
 from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import INDEX, Index, Kind, Mask, Pointer, Register
 from kerac.backends.llvm.lowering import LOWERINGS, GroupKernel, Lowering, lowers
+from kerac.backends.llvm.packing import Columns, column_tiles
 from kerac.backends.llvm.plan import Buffer
 from kerac.backends.llvm.pointwise import Position, load_at
 from kerac.backends.llvm.reduction import computing_dtype
@@ -145,7 +140,7 @@ class _Attention:
         """body(columns) from `start` to `stop` in tiles, then in single vectors."""
         k, tile = self.k, self.tile
         if isinstance(start, int) and isinstance(stop, int):
-            column_blocks(k, stop - start, tile.vectors, body, kind="serial")
+            column_tiles(k, stop - start, tile.vectors, body, kind="serial")
             return
         count = k.subtract(stop if isinstance(stop, Register) else k.dim(stop), start)
         step = tile.vectors * k.lanes

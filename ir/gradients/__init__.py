@@ -1,6 +1,7 @@
 """Gradients of all ops, as IR; importing this package registers them. One file holds one family."""
 
 from kerac.ir.gradients import (
+    attention,
     contraction,
     elementwise,
     leaves,
@@ -14,6 +15,7 @@ from kerac.ir.gradients.reverse import reverse
 __all__ = [
     "GRADIENTS",
     "WITHOUT_GRADIENT",
+    "attention",
     "contraction",
     "elementwise",
     "gradient_of",

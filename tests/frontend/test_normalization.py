@@ -87,7 +87,7 @@ def test_spectral_normalization() -> None:
 
 def test_groups_must_divide_channels() -> None:
     with pytest.raises(CompileError, match="7 channels do not divide into 2 groups"):
-        normalization.GroupNormalization(2)(random_input(2, 3, 7))
+        layers.GroupNormalization(2)(random_input(2, 3, 7))
 
 
 def test_files_of_keras_2_have_a_list_of_axes() -> None:

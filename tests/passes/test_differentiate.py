@@ -108,6 +108,21 @@ def test_gradients_are_those_of_finite_differences(sample: Sample) -> None:
         assert abs((gradient * direction).sum() - expected) <= 1e-6 * scale
 
 
+def test_attention_of_a_value_to_itself() -> None:
+    graph = parse("""
+def itself(x: f64[2, 3, 2, 4]):
+    y = attention(x, x, x, scale=0.5, causal=True)
+    return y
+""")
+    whole, _ = with_gradients(graph)
+    generator = np.random.default_rng(0)
+    x, direction, weights = (generator.normal(size=(2, 3, 2, 4)) for _ in range(3))
+    _, gradient = evaluate_graph(whole, [x, weights])
+    ends = [evaluate_graph(whole, [x + s * STEP * direction, weights])[0] for s in (1, -1)]
+    expected = (ends[0] - ends[1]) / (2 * STEP)
+    assert abs((gradient * direction).sum() - expected) < 1e-6 * abs(expected)
+
+
 def test_gradients_flow_through_calls() -> None:
     text = """
 def scaled(x: f32[N, 3], w: f32[3]):
