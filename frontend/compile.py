@@ -143,6 +143,7 @@ def substitute_dims(graph: Graph, values: Mapping[str, int]) -> Graph:
         tuple(new[value] for value in graph.inputs),
         tuple(new[value] for value in graph.outputs),
         graph.output_names,
+        graph.updates,
     )
 
 

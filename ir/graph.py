@@ -20,7 +20,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kerac.ir.arithmetic import Arithmetic
-from kerac.ir.errors import InternalError
+from kerac.ir.errors import InternalError, ShapeError
 from kerac.ir.types import TensorType, Type
 
 if TYPE_CHECKING:
@@ -121,12 +121,17 @@ class Value(Arithmetic):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Graph:
-    """A function from input tensors to output tensors."""
+    """A function from input tensors to output tensors.
+
+    `updates` are pairs (input number, output number): that output is the new value of that input,
+    and compiled code writes it in place, over the old one.
+    """
 
     name: str
     inputs: tuple[Value, ...]
     outputs: tuple[Value, ...]
     output_names: tuple[str, ...] = ()
+    updates: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         if not self.output_names:
@@ -137,6 +142,21 @@ class Graph:
             raise InternalError(
                 f"{len(self.outputs)} outputs, but {len(self.output_names)} output names"
             )
+        self._check_updates()
+
+    def _check_updates(self) -> None:
+        for numbers in zip(*self.updates, strict=True):
+            if len(set(numbers)) < len(numbers):
+                raise InternalError(f"{self.name}: updates {self.updates} name a tensor twice")
+        for old, new in self.updates:
+            if not (0 <= old < len(self.inputs) and 0 <= new < len(self.outputs)):
+                raise InternalError(f"{self.name}: update {(old, new)} names no input or output")
+            if self.inputs[old].type != self.outputs[new].type:
+                raise ShapeError(
+                    f"input {self.inputs[old].name} is {self.inputs[old].type}, "
+                    f"but output {self.output_names[new]}, its new value, "
+                    f"is {self.outputs[new].type}"
+                )
 
     @cached_property
     def values(self) -> tuple[Value, ...]:
@@ -180,7 +200,7 @@ class Graph:
 
     def with_outputs(self, outputs: Iterable[Value]) -> Graph:
         """The graph with the same signature that computes `outputs`."""
-        return Graph(self.name, self.inputs, tuple(outputs), self.output_names)
+        return Graph(self.name, self.inputs, tuple(outputs), self.output_names, self.updates)
 
     def to_networkx(self) -> networkx.MultiDiGraph:
         """The graph in networkx: values as nodes, edges from operand to user with `position`."""

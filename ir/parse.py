@@ -75,6 +75,7 @@ class _FunctionReader:
         self.comments = comments
         self.lines = text.splitlines()
         self.values: dict[str, Value] = {}
+        self.updates: tuple[tuple[int, int], ...] = ()
 
     def read(self, node: ast.FunctionDef) -> Graph:
         inputs = []
@@ -90,8 +91,8 @@ class _FunctionReader:
             try:
                 if isinstance(statement, ast.Return):
                     outputs, names = self._outputs(statement)
-                    return Graph(node.name, tuple(inputs), outputs, names)
-                self._assign(statement)
+                    return Graph(node.name, tuple(inputs), outputs, names, self.updates)
+                self._statement(statement, inputs)
             except CompileError as error:
                 raise self._located(error, statement) from None
         raise FormatError(f"{node.name} has no return")
@@ -102,6 +103,18 @@ class _FunctionReader:
         line = self.lines[statement.lineno - 1]
         caret = " " * statement.col_offset + "^"
         return error.with_details(line, caret, thing=f"line {statement.lineno}")
+
+    def _statement(self, statement: ast.stmt, inputs: list[Value]) -> None:
+        match statement:
+            case ast.Expr(value=ast.Call(func=ast.Name(id="update"), args=[], keywords=pairs)):
+                numbers = {value.name: number for number, value in enumerate(inputs)}
+                for pair in pairs:
+                    output = _literal(pair.value)
+                    if pair.arg not in numbers or not isinstance(output, int):
+                        raise FormatError("update needs pairs of an input and an output number")
+                    self.updates += ((numbers[pair.arg], output),)
+            case _:
+                self._assign(statement)
 
     def _assign(self, statement: ast.stmt) -> None:
         match statement:

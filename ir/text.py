@@ -1,10 +1,11 @@
 """Graphs as text: a typed subset of Python that prints and parses back to the same text.
 
     program   = function+               the last one is the graph, earlier ones may be called
-    function  = "def" name "(" input ":" type, ... "):" line* return
+    function  = "def" name "(" input ":" type, ... "):" line* update? return
     line      = name ":" type "=" call      # origin
     call      = op "(" operand, ..., operand_name=operand, ..., attribute=literal, ... ")"
     operand   = name | number | call    a number takes the dtype of the first operand but bool
+    update    = "update(" input "=" output number, ... ")"     before the return
     return    = "return" operand, ... | "return {" "output name": operand, ... "}"
 
 The reader is liberal (types and temporaries are optional), the writer canonical.
@@ -70,6 +71,9 @@ class _FunctionPrinter:
         lines += [
             self._line(v) for v in self.graph.values if v not in given and v not in self.inline
         ]
+        if self.graph.updates:
+            pairs = (f"{self.names[self.graph.inputs[i]]}={o}" for i, o in self.graph.updates)
+            lines.append(f"    update({', '.join(pairs)})")
         lines.append(self._return())
         return "\n".join(lines)
 

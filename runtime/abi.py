@@ -5,6 +5,7 @@
     NAME_run(inputs, outputs, dims..., workspace)     -> 0 or a code of `RETURN_CODES`
     kerac_library_info()                              NAME_info for loaders that know no name
 
+An output that replaces an input is written over it: both pointers are the same.
 Arrays are dense and row-major, aligned to their elements; a bool is one byte, 0 or 1.
 """
 
@@ -19,7 +20,7 @@ import numpy as np
 
 from kerac.runtime.errors import LibraryError
 
-ABI_VERSION = 1
+ABI_VERSION = 2
 LIBRARY_SYMBOL = "kerac_library_info"
 ALIGNMENT = 64  # bytes, of the workspace
 DERIVED = -(2**63)  # a dimension of an output that is computed: ask output_shape
@@ -63,7 +64,10 @@ InfoFunction = ctypes.CFUNCTYPE(ctypes.c_void_p)
 
 
 class KeracTensor(ctypes.Structure):
-    """`kerac_tensor`: an entry of `shape` is a fixed length, -1-k for dims[k], or DERIVED."""
+    """`kerac_tensor`: an entry of `shape` is a fixed length, -1-k for dims[k], or DERIVED.
+
+    `replaces` is the number of the input whose new value an output is, in its memory; else -1.
+    """
 
     _fields_ = [
         ("name", ctypes.c_char_p),
@@ -72,6 +76,7 @@ class KeracTensor(ctypes.Structure):
         ("origin", ctypes.c_char_p),
         ("ndim", ctypes.c_int64),
         ("shape", ctypes.POINTER(ctypes.c_int64)),
+        ("replaces", ctypes.c_int64),
     ]
 
 
@@ -105,6 +110,7 @@ class TensorInfo:
     type: str
     origin: str
     shape: tuple[int, ...]
+    replaces: int = -1
 
     @property
     def numpy_dtype(self) -> np.dtype[Any]:
@@ -170,6 +176,7 @@ def _read_tensor(tensor: KeracTensor) -> TensorInfo:
         type=tensor.type.decode(),
         origin=tensor.origin.decode(),
         shape=tuple(tensor.shape[i] for i in range(tensor.ndim)),
+        replaces=tensor.replaces,
     )
 
 

@@ -58,6 +58,12 @@ class Executable:
         self._input_dtypes = tuple(tensor.numpy_dtype for tensor in self.info.inputs)
         self._output_dtypes = tuple(tensor.numpy_dtype for tensor in self.info.outputs)
         self._plans: dict[Shapes, _Plan] = {}
+        # output number -> number of the input that it is written over
+        self._replaced = {
+            number: tensor.replaces
+            for number, tensor in enumerate(self.info.outputs)
+            if tensor.replaces >= 0
+        }
         # what a call needs for itself; as many as calls ever ran at the same time
         self._free: list[_Frame] = []
 
@@ -76,11 +82,18 @@ class Executable:
         arrays = arguments if self._are_ready(arguments) else arrange(self.info, arguments)
         plan = self._plan(arrays)
         outputs = [np.empty(shape, dtype) for shape, dtype in plan.outputs]
+        if self._replaced:
+            arrays = list(arrays)
+            for number, place in self._replaced.items():
+                outputs[number] = arrays[place] = arrays[place].copy()
         self._run(plan, arrays, outputs)
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
     def run_into(self, inputs: Any, outputs: Sequence[Array]) -> None:
-        """Write the outputs for `inputs` (a sequence or a dict) into the arrays `outputs`."""
+        """Write the outputs for `inputs` (a sequence or a dict) into the arrays `outputs`.
+
+        The array for an output that replaces an input is that input's array itself.
+        """
         arguments = (inputs,) if isinstance(inputs, Mapping) else tuple(inputs)
         arrays = arguments if self._are_ready(arguments) else arrange(self.info, arguments)
         plan = self._plan(arrays)
@@ -190,7 +203,13 @@ class Executable:
                 raise InputError(f"{name} is {_found(array)}, but {dtype} {shape} is expected")
             if not (array.flags.c_contiguous and array.flags.aligned and array.flags.writeable):
                 raise InputError(f"{name} is a view that is not dense, aligned and writeable")
-            if any(np.may_share_memory(array, other) for other in (*inputs, *outputs[:number])):
+            place = self._replaced.get(number)
+            if place is not None and array is not inputs[place]:
+                raise InputError(
+                    f"{name} must be that of input {self.inputs[place].name}, which it replaces"
+                )
+            others = [other for i, other in enumerate(inputs) if i != place]
+            if any(np.may_share_memory(array, other) for other in (*others, *outputs[:number])):
                 raise InputError(f"{name} overlaps an input or another output")
 
 

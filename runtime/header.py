@@ -52,6 +52,7 @@ typedef struct {{
     const char *origin;   /* path of the layer it comes from */
     int64_t ndim;
     const int64_t *shape; /* >= 0: fixed; -1 - k: dims[k]; INT64_MIN: computed, ask output_shape */
+    int64_t replaces;     /* an output: the input that it is written over, or -1 */
 }} kerac_tensor;
 
 typedef struct {{
@@ -154,6 +155,7 @@ def _table(model: ModelInfo, dims: list[str]) -> list[str]:
     lines = [
         f" *   {label:<10} {_comment(tensor.name):<{width}}  {_comment(tensor.type)}{amount}"
         + (f", from {_comment(tensor.origin)}" if tensor.origin else "")
+        + (f", in the memory of input {tensor.replaces}" if tensor.replaces >= 0 else "")
         for label, tensor, amount in rows
     ]
     named = zip(model.dim_names, dims, strict=True)
@@ -219,6 +221,9 @@ def _example(prefix: str, model: ModelInfo, dims: list[str], stem: str) -> list[
             known = _elements(tensor, dims) is not None
             size = f"{prefix.upper()}_{kind}_{number}_ELEMENTS{arguments}" if known else "4096"
             note = "" if known else " // must be as large as output_shape says"
+            if tensor.replaces >= 0:
+                names[kind][-1] = f"input_{tensor.replaces}"
+                continue
             arrays.append(f"static {_c_type(tensor)} {name}[{size}];{note}")
     return [
         "#include <stdlib.h>",

@@ -23,6 +23,14 @@ from kerac.ir.ops.training import Dropout, StopGradient
 ALIASES = (Reshape, Dropout, StopGradient)
 LEAVES = (Input, Constant, Parameter, Item)
 
+
+def storage(value: Value) -> Value:
+    """The value whose memory `value` shares: reshaping moves nothing."""
+    while isinstance(value.op, ALIASES):
+        value = value.operands[0]
+    return value
+
+
 AnyOp = TypeVar("AnyOp", bound=Op)
 
 

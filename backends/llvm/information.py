@@ -5,6 +5,8 @@ The layout is that of `kerac.runtime.abi`, which header and loader share.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kerac.backends.llvm.plan import Plan
 from kerac.backends.llvm.target import Target
 from kerac.ir.dims import Dim, DimLike
@@ -16,13 +18,17 @@ def model_information(plan: Plan, target: Target, name: str, weights_size: int) 
     """The description of a compiled graph."""
     graph = plan.graph
     symbols = graph.symbols
+    replaced = {output: input_ for input_, output in graph.updates}
     return ModelInfo(
         name=name,
         producer=producer(),
         target=f"{target.triple} {target.cpu}",
         dim_names=symbols,
         inputs=_tensors(graph.inputs, graph.input_names, symbols),
-        outputs=_tensors(graph.outputs, graph.output_names, symbols),
+        outputs=tuple(
+            replace(tensor, replaces=replaced.get(number, -1))
+            for number, tensor in enumerate(_tensors(graph.outputs, graph.output_names, symbols))
+        ),
         weights_size=weights_size,
     )
 
@@ -95,7 +101,7 @@ def producer() -> str:
 
 def _tensor_globals(strings: _Strings, name: str, tensors: tuple[TensorInfo, ...]) -> list[str]:
     lines, rows = [], []
-    row_type = "{ ptr, ptr, ptr, ptr, i64, ptr }"
+    row_type = "{ ptr, ptr, ptr, ptr, i64, ptr, i64 }"
     for number, tensor in enumerate(tensors):
         shape = ", ".join(f"i64 {entry}" for entry in tensor.shape)
         lines.append(
@@ -104,6 +110,7 @@ def _tensor_globals(strings: _Strings, name: str, tensors: tuple[TensorInfo, ...
         texts = (tensor.name, tensor.dtype, tensor.type, tensor.origin)
         fields = [f"ptr {strings.pointer(text)}" for text in texts]
         fields += [f"i64 {len(tensor.shape)}", f"ptr @{name}_{number}_shape"]
+        fields.append(f"i64 {tensor.replaces}")
         rows.append(f"{row_type} {{ {', '.join(fields)} }}")
     lines.append(f"@{name} = internal constant [{len(rows)} x {row_type}] [{', '.join(rows)}]")
     return lines

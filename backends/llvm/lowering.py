@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from kerac.backends.llvm.grouping import ALIASES, Group, group_elementwise
+from kerac.backends.llvm.grouping import ALIASES, Group, group_elementwise, storage
+from kerac.backends.llvm.in_place import place_updates
 from kerac.backends.llvm.kernel import Kernel, KernelBuilder, Mask, Pointer, Register
 from kerac.backends.llvm.kernel.mathematics import KernelMathematics
 from kerac.backends.llvm.plan import Buffer, Launch, Plan
@@ -91,6 +92,8 @@ class Lowering:
         self._buffers: dict[Value, Buffer] = {}
         self._kernels: dict[str, Kernel] = {}
         self._outputs: dict[Value, int] = {}
+        self._replacing = {output: input_ for input_, output in graph.updates}
+        self._in_place: Mapping[Value, Value] = {}
         self._constants: dict[tuple[int, str], Buffer] = {}
         self.packed: dict[tuple[int, ...], np.ndarray] = {}
 
@@ -99,7 +102,9 @@ class Lowering:
         self._refuse_unsupported()
         for number, value in enumerate(self.graph.outputs):
             self._outputs.setdefault(storage(value), number)
-        for group in group_elementwise(self.graph, self._takes_epilogue):
+        groups = group_elementwise(self.graph, self._takes_epilogue)
+        groups, self._in_place = place_updates(self.graph, groups)
+        for group in groups:
             lower = LOWERINGS[Elementwise if group.anchor is None else type(group.anchor.op)]
             lower(self, group)
         self._copy_outputs()
@@ -128,11 +133,25 @@ class Lowering:
         """Outputs that share memory with an input, a constant or another output are copied."""
         from kerac.backends.llvm.elementwise import copy_array
 
+        copies = []
         for number, value in enumerate(self.graph.outputs):
             source = self.buffer(value)
-            if source.place != "output" or source.number != number:
+            if number in self._replacing:
+                target = self.buffer(self.graph.inputs[self._replacing[number]])
+                if source is not target:
+                    copies.append((value, source, target))
+            elif source.place != "output" or source.number != number:
                 target = Buffer("output", value.tensor_type, "output", number)
                 copy_array(self, value, source, target)
+        # all old values are read before the first of them is overwritten
+        written = {target for _, _, target in copies}
+        for place, (value, source, target) in enumerate(copies):
+            if source in written:
+                kept = self.scratch(value.tensor_type, "kept")
+                copy_array(self, value, source, kept)
+                copies[place] = (value, kept, target)
+        for value, source, target in copies:
+            copy_array(self, value, source, target)
 
     def buffer(self, value: Value) -> Buffer:
         """Where `value` is kept."""
@@ -147,7 +166,9 @@ class Lowering:
             return Buffer(root.name, type_, "input", self.graph.inputs.index(root))
         if isinstance(root.op, Constant | Parameter):
             return self.constant(root.op.data.array, root.name)
-        if root in self._outputs:
+        if root in self._in_place:
+            return self.buffer(self._in_place[root])
+        if root in self._outputs and self._outputs[root] not in self._replacing:
             return Buffer(root.name, type_, "output", self._outputs[root])
         return Buffer(root.name, type_, "arena")
 
@@ -174,13 +195,6 @@ class Lowering:
             k.kernel.name = f"{k.kernel.name}_{len(self._kernels)}"
             known = self._kernels[text] = k.kernel
         self.plan.launches.append(Launch(known, k.buffers, k.group.members))
-
-
-def storage(value: Value) -> Value:
-    """The value whose memory `value` shares: reshaping moves nothing."""
-    while isinstance(value.op, ALIASES):
-        value = value.operands[0]
-    return value
 
 
 def lower_graph(graph: Graph, target: Target) -> Plan:

@@ -63,7 +63,7 @@ class Plan:
         for launch in reversed(self.launches):
             roles = list(zip(launch.kernel.pointers, launch.buffers, strict=True))
             if any(
-                pointer.role != "in" and (buffer.place == "output" or buffer in wanted)
+                pointer.role != "in" and (buffer.place in ("input", "output") or buffer in wanted)
                 for pointer, buffer in roles
             ):
                 kept.append(launch)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +37,13 @@ class ReferenceExecutable:
         outputs = evaluate_graph(self.graph, self._arrays(arguments))
         return outputs[0] if len(outputs) == 1 else outputs
 
+    def run_into(self, inputs: Sequence[Array], outputs: Sequence[Array]) -> None:
+        """Write the outputs into the arrays `outputs`; one may be the input that it replaces."""
+        # a result may be a view of an input that is overwritten
+        results = [r.copy() for r in evaluate_graph(self.graph, self._arrays(tuple(inputs)))]
+        for array, result in zip(outputs, results, strict=True):
+            array[...] = result
+
     def values(self, *arguments: Any) -> dict[Value, Any]:
         """What every value of the graph is for `arguments`: an array, or a tuple of arrays."""
         return evaluate_values(self.graph, self._arrays(arguments))
@@ -47,6 +56,7 @@ class ReferenceExecutable:
 
 def describe(graph: Graph) -> ModelInfo:
     """What a compiled model of `graph` would say about itself."""
+    replaced = {output: input_ for input_, output in graph.updates}
     return ModelInfo(
         name=graph.name,
         producer="kerac",
@@ -54,8 +64,10 @@ def describe(graph: Graph) -> ModelInfo:
         dim_names=graph.symbols,
         inputs=tuple(_describe(graph, value, value.name) for value in graph.inputs),
         outputs=tuple(
-            _describe(graph, value, name)
-            for value, name in zip(graph.outputs, graph.output_names, strict=True)
+            replace(_describe(graph, value, name), replaces=replaced.get(number, -1))
+            for number, (value, name) in enumerate(
+                zip(graph.outputs, graph.output_names, strict=True)
+            )
         ),
         weights_size=0,
     )

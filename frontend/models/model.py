@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -111,7 +112,7 @@ class Model(Layer, registered=False):
             return trace_function(model.run, types, Trace(str(self.name))).graph
 
         graph = with_equal_dims(attempt, model.input_types())
-        return Graph(graph.name, graph.inputs, graph.outputs, tuple(model.output_names))
+        return replace(graph, output_names=tuple(model.output_names))
 
     @property
     def graph(self) -> Graph:

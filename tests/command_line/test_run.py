@@ -124,7 +124,7 @@ def test_info_of_a_library(kerac: Run, mlp: Path, tmp_path: Path) -> None:
     kerac("compile", mlp, "-o", library)
     found = json.loads(kerac("info", library, "--json").stdout)
     assert found["kind"] == "library"
-    assert found["abi_version"] == 1
+    assert found["abi_version"] == 2
     assert found["inputs"] == [{"name": "x", "type": "f32[N, 3]"}]
     assert found["file_bytes"] == library.stat().st_size
-    assert "interface  version 1" in kerac("info", library).stdout
+    assert "interface  version 2" in kerac("info", library).stdout

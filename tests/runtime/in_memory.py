@@ -29,7 +29,7 @@ def executable(
     outputs: Sequence[TensorInfo],
     compute: Compute,
     workspace_size: int = 256,
-    version: int = 1,
+    version: int = 2,
 ) -> Executable:
     """An executable that calls `compute` on arrays; it gives outputs, or an error code."""
     entries = {entry for value in inputs for entry in value.shape if entry < 0}
@@ -75,7 +75,7 @@ def _tensors(values: Sequence[TensorInfo]) -> ctypes.Array[KeracTensor]:
         *(
             KeracTensor(
                 value.name.encode(), value.dtype.encode(), value.type.encode(),
-                value.origin.encode(), len(value.shape), shape,
+                value.origin.encode(), len(value.shape), shape, value.replaces,
             )
             for value, shape in zip(values, shapes, strict=True)
         )

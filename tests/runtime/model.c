@@ -8,12 +8,12 @@ static const int64_t flat_shape[] = {INT64_MIN};
 static const char *const dims[] = {"N"};
 
 static const kerac_tensor inputs[] = {
-    {"x", "f32", "f32[N, 3]", "", 2, x_shape},
-    {"bias", "f32", "f32[3]", "", 1, bias_shape},
+    {"x", "f32", "f32[N, 3]", "", 2, x_shape, -1},
+    {"bias", "f32", "f32[3]", "", 1, bias_shape, -1},
 };
 static const kerac_tensor outputs[] = {
-    {"y", "f32", "f32[N, 3]", "dense", 2, y_shape},
-    {"flat", "i32", "i32[3*N]", "flatten", 1, flat_shape},
+    {"y", "f32", "f32[N, 3]", "dense", 2, y_shape, -1},
+    {"flat", "i32", "i32[3*N]", "flatten", 1, flat_shape, -1},
 };
 
 static size_t workspace_size(const int64_t *lengths)

@@ -120,7 +120,7 @@ def test_libraries_of_other_versions(compile_library: Builder) -> None:
     with pytest.raises(LibraryError) as error:
         load(path)
     assert str(error.value) == (
-        f"{path}: the library has version 7 of the interface, but 1 is read here\n"
+        f"{path}: the library has version 7 of the interface, but 2 is read here\n"
         "  Compile the model again with this version of kerac."
     )
 
