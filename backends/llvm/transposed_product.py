@@ -11,8 +11,6 @@ from typing import Any
 
 from kerac.backends.llvm.contraction import (
     MANY_ROWS,
-    Columns,
-    WeightMatrix,
     finish_tile,
     fused_multiply_add,
     lower_matmul,
@@ -24,6 +22,7 @@ from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import Index, Kind
 from kerac.backends.llvm.lowering import Lowering, lowers
 from kerac.backends.llvm.movement import lower_view
+from kerac.backends.llvm.packing import Columns, RowMajor
 from kerac.backends.llvm.plan import Buffer
 from kerac.backends.llvm.pointwise import Part, Position
 from kerac.backends.llvm.schedule import choose_tile
@@ -60,7 +59,7 @@ def lower_transposed_product(lowering: Lowering, group: Group) -> None:
 
     def batch(n: Index) -> None:
         start = n * length * depth
-        weights = WeightMatrix(y, 0, 0, k.lanes, 0, width, n * depth * width)
+        weights = RowMajor(y, k.lanes, width, n * depth * width)
 
         def tile_at(first_row: Index, height: int, part: Columns) -> None:
             def step(c: Index, *sums: Any) -> list[Any]:
