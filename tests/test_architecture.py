@@ -30,7 +30,7 @@ ONLY_IN = {
     "pyfive": "frontend/saving",
     "click": "frontend/command_line",
 }
-# Not needed to run; used where installed: to check and time exports, to link, to fetch data, for images.
+# Not needed to run; used where installed: to check and time exports, to link, to fetch data...
 OPTIONAL = {"onnxruntime", "openvino", "ziglang", "pooch", "requests", "PIL", "matplotlib"}
 SLOW_TO_IMPORT = {
     "llvmlite", "onnx", "h5py", "pyfive", "networkx", "rich", "click", "keras", "onnxruntime",

@@ -14,6 +14,7 @@ from kerac.command_line.compile import compile_command
 from kerac.command_line.export import export_command
 from kerac.command_line.info import info_command
 from kerac.command_line.inspect import inspect_command
+from kerac.command_line.profile import profile_command
 from kerac.command_line.run import run_command
 from kerac.command_line.verify import verify_command
 
@@ -105,5 +106,6 @@ for command in (
     verify_command,
     info_command,
     bench_command,
+    profile_command,
 ):
     application.add_command(command)

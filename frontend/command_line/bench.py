@@ -49,6 +49,7 @@ def bench_command(
     All take turns in one run, each in a process of its own, and the machine's peak in
     multiply-adds is measured with them. A ratio above 1 says that kerac is faster.
     """
+    from kerac.command_line.samples import sample_lengths
     from kerac.timing.contestants import PEERS
     from kerac.timing.report import as_table
 
@@ -58,7 +59,7 @@ def bench_command(
     reports = []
     for model in models:
         graph = load_graph(model, weights)
-        lengths = {"N": batch, **read_dims(graph, dims)}
+        lengths = sample_lengths(graph, {"N": batch, **read_dims(graph, dims)})
         with tempfile.TemporaryDirectory(prefix="kerac-") as folder:
             onnx = Path(folder) / "model.onnx" if rivals else None
             job = make_job(graph, model, weights, lengths, threads, onnx)

@@ -22,7 +22,7 @@ Array = np.ndarray[Any, Any]
 def sample_inputs(graph: Graph, seed: int, dims: Mapping[str, int]) -> dict[str, Array]:
     """An array for each input: normal numbers, or rows of the table that the input selects from."""
     generator = np.random.default_rng(seed)
-    lengths = _lengths(graph, dims)
+    lengths = sample_lengths(graph, dims)
     found = {}
     for name, value in zip(graph.input_names, graph.inputs, strict=True):
         # after all symbols are given, only numbers are left
@@ -36,7 +36,7 @@ def sample_inputs(graph: Graph, seed: int, dims: Mapping[str, int]) -> dict[str,
     return found
 
 
-def _lengths(graph: Graph, dims: Mapping[str, int]) -> dict[str, int]:
+def sample_lengths(graph: Graph, dims: Mapping[str, int]) -> dict[str, int]:
     """A length for each symbol such that windows fit into their axes."""
     for length in LENGTHS:
         lengths = {name: dims.get(name, length) for name in graph.symbols}

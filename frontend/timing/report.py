@@ -9,6 +9,7 @@ from typing import Any
 
 from kerac.timing.contestants import KERAC, PEAK
 from kerac.timing.rounds import Timing
+from kerac.timing.table import markdown
 
 
 @dataclass(frozen=True)
@@ -87,14 +88,7 @@ def as_table(reports: Sequence[Report]) -> str:
     names = [name for name in found if name not in (KERAC.name, PEAK.name)]
     headings = ("network", "batch", "threads", "kerac ms", "p95", "of peak", *names, "best ratio")
     rows = [headings, *(_row(report, names) for report in reports)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    rule = [":" + "-" * (widths[0] - 1), *("-" * (width - 1) + ":" for width in widths[1:])]
-    lines = [
-        [row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]
-        for row in (rows[0], rule, *rows[1:])
-    ]
-    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return "\n".join([text, *_remarks(reports)]) + "\n"
+    return "\n".join([markdown(rows), *_remarks(reports)]) + "\n"
 
 
 def _row(report: Report, names: Sequence[str]) -> tuple[str, ...]:

@@ -41,6 +41,12 @@ def prepare_nothing(job: Job) -> None:
     raise OSError("the disk is gone\nand more")
 
 
+def test_free_dimensions_get_lengths(kerac: Run, two: Path) -> None:
+    result = kerac("bench", two, "--seconds", 0.01, "--no-peers", "--json", "--dim", "T=5")
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)[0]["lengths"] == {"N": 1, "T": 5}
+
+
 def test_who_cannot_run_says_why(mlp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = str(Path(__file__).parent)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([folder, *sys.path]))
