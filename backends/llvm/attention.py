@@ -17,7 +17,7 @@ from kerac.backends.llvm.contraction import MANY_ROWS, fused_multiply_add, regis
 from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import INDEX, Index, Kind, Mask, Pointer, Register
 from kerac.backends.llvm.lowering import LOWERINGS, GroupKernel, Lowering, lowers
-from kerac.backends.llvm.packing import Columns, column_tiles
+from kerac.backends.llvm.packing import Columns, ColumnTiles
 from kerac.backends.llvm.plan import Buffer
 from kerac.backends.llvm.pointwise import Position, load_at
 from kerac.backends.llvm.reduction import computing_dtype
@@ -85,11 +85,12 @@ class _Attention:
         """All heads, and in each all blocks of queries."""
         k = self.k
 
-        def head(index: Index) -> None:
-            batch, place = k.quotient(index, self.heads), k.remainder(index, self.heads)
+        def head(batch: Index, place: Index) -> None:
             self._blocks(lambda first, rows: self._rows(_Rows(batch, place, first, rows)))
 
-        k.loop("head", 0, k.dim(self.batch * self.heads), head, kind="parallel")
+        cost = self.queries * self.count * (self.depth + self.width)
+        extents = {"n": k.dim(self.batch), "head": k.dim(self.heads)}
+        k.parallel(extents, head, cost=k.dim(cost))
 
     def _blocks(self, body: Callable[[Index, int], None]) -> None:
         """body(first query, number of queries) for all queries."""
@@ -140,7 +141,7 @@ class _Attention:
         """body(columns) from `start` to `stop` in tiles, then in single vectors."""
         k, tile = self.k, self.tile
         if isinstance(start, int) and isinstance(stop, int):
-            column_tiles(k, stop - start, tile.vectors, body, kind="serial")
+            ColumnTiles.of(k, stop - start, tile.vectors).each(body)
             return
         count = k.subtract(stop if isinstance(stop, Register) else k.dim(stop), start)
         step = tile.vectors * k.lanes
@@ -191,9 +192,7 @@ class _Attention:
                 # lanes beyond the last key are never read as scores
                 k.store(self.scores, k.add(row * KEYS, place), score, mask)
 
-    def _adjusted(
-        self, score: Any, rows: _Rows, row: int, column: Index, mask: Mask
-    ) -> Any:
+    def _adjusted(self, score: Any, rows: _Rows, row: int, column: Index, mask: Mask) -> Any:
         """The score with the bias, or the lowest where a key does not count."""
         k = self.k
         query = k.add(rows.first, row)

@@ -13,10 +13,10 @@ from kerac.backends.llvm.kernel import Index, Kind, Register
 from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
 from kerac.backends.llvm.packing import (
     Columns,
+    ColumnTiles,
     Packed,
     RowMajor,
     WeightMatrix,
-    column_tiles,
     constant_array,
     pack_weights,
 )
@@ -105,7 +105,9 @@ def multiply_rows(
         weights = RowMajor(k.read(kernel), k.lanes, columns)
     ndim = anchor.ndim
 
-    def tile_at(first_row: Index, rows: int, part: Columns) -> None:
+    def tile_at(n: Index, place: Index, rows: int, part: Columns) -> None:
+        first_row = k.add(k.multiply(n, k.dim(inner)), place) if outer != 1 else place
+
         def step(c: Index, *sums: Any) -> list[Any]:
             return fused_multiply_add(
                 sums,
@@ -123,10 +125,7 @@ def multiply_rows(
         sums = k.loop("c", 0, inputs, step, carried=[0.0] * count, kinds=kinds)
         finish_tile(k, registers(k, sums, kinds), rows, part, position)
 
-    def image(n: Index) -> None:
-        tiles_over_rows(k, tile, n * k.dim(inner) if outer != 1 else 0, inner, columns, tile_at)
-
-    k.loop("n", 0, k.dim(outer), image, kind="parallel")
+    tiles_over_rows(k, tile, (outer, inner), columns, inputs, tile_at)
     lowering.launch(k)
 
 
@@ -153,41 +152,51 @@ def split_rows(leading: Shape) -> tuple[DimLike, DimLike]:
 def tiles_over_rows(
     k: GroupKernel,
     tile: Tile,
-    first_row: Index,
-    rows: DimLike,
+    rows: tuple[DimLike, DimLike],
     columns: int,
-    body: Callable[[Index, int, Columns], None],
+    depth: Index,
+    body: Callable[[Index, Index, int, Columns], None],
 ) -> None:
-    """body(first row, number of rows, columns) so that all rows and columns are covered."""
-    if isinstance(rows, int):
-        full = rows // tile.rows * tile.rows
+    """body(n, first row, number of rows, columns) in parallel, until all `rows` are covered.
 
-        def block(part: Columns) -> None:
-            k.loop("m", 0, full, lambda m: body(first_row + m, tile.rows, part), step=tile.rows)
-            if rows > full:
-                body(first_row + full, rows - full, part)
+    `rows` are the numbers of (outer, inner) rows; a tile stays within the inner rows of one n.
+    """
+    outer, inner = rows
+    if isinstance(inner, int):
+        full = inner // tile.rows * tile.rows
+        span = choose_span(k.target, tile, inner) if inner < tile.rows or inner == 1 else 1
+        blocks = ColumnTiles.of(k, columns, tile.vectors, span)
 
-        span = choose_span(k.target, tile, rows) if rows < tile.rows or rows == 1 else 1
-        column_tiles(k, columns, tile.vectors, block, span=span)
+        def task(n: Index, f: Index) -> None:
+            def block(part: Columns) -> None:
+                k.loop("m", 0, full, lambda m: body(n, m, tile.rows, part), step=tile.rows)
+                if inner > full:
+                    body(n, full, inner - full, part)
+
+            blocks.at(f, block)
+
+        cost = k.multiply(depth, -(-inner * columns // blocks.count))
+        k.parallel({"n": k.dim(outer), "f": blocks.count}, task, cost=cost)
         return
-    total = k.dim(rows)
     done: Index = 0
     for small in (tile, *small_rows(k.target, tile)):
-        height = small.rows
-        start = done
-        stop = k.add(start, k.quotient(k.subtract(total, start), height) * height)
+        blocks = ColumnTiles.of(k, columns, tile.vectors, small.vectors // tile.vectors)
+        tiles = k.quotient(k.subtract(k.dim(inner), done), small.rows)
 
-        def wide(
-            part: Columns, start: Index = start, stop: Index = stop, height: int = height
+        def some(
+            n: Index,
+            f: Index,
+            m: Index,
+            start: Index = done,
+            blocks: ColumnTiles = blocks,
+            height: int = small.rows,
         ) -> None:
-            k.loop("m", start, stop, lambda m: body(first_row + m, height, part), step=height)
+            first = k.add(start, k.multiply(m, height))
+            blocks.at(f, lambda part: body(n, first, height, part))
 
-        def some(small: Tile = small, wide: Any = wide) -> None:
-            column_tiles(k, columns, tile.vectors, wide, span=small.vectors // tile.vectors)
-
-        # rows left by higher tiles; without any, the weights are not looped over
-        k.when(k.compare("less", start, stop), some)
-        done = stop
+        extents = {"n": k.dim(outer), "f": blocks.count, "m": tiles}
+        k.parallel(extents, some, cost=k.multiply(depth, small.rows * columns // blocks.count))
+        done = k.add(done, k.multiply(tiles, small.rows))
 
 
 def lower_matmul(lowering: Lowering, group: Group) -> None:
@@ -206,60 +215,61 @@ def lower_matmul(lowering: Lowering, group: Group) -> None:
     x, y = k.read(a), k.read(b)
     depth, width = k.dim(inner), k.dim(columns)
 
-    def batch(n: Index) -> None:
+    def tile_at(n: Index, first_row: Index, height: int, part: Columns) -> None:
         a_start = n * k.dim(rows) * depth
         weights = RowMajor(y, k.lanes, width, n * depth * width)
 
-        def tile_at(first_row: Index, height: int, part: Columns) -> None:
-            def step(c: Index, *sums: Any) -> list[Any]:
-                return fused_multiply_add(
-                    sums,
-                    range(height),
-                    part.vectors,
-                    lambda row: k.load(x, a_start + (first_row + row) * depth + c),
-                    lambda vector: weights.load(k, part, vector, c),
-                )
+        def step(c: Index, *sums: Any) -> list[Any]:
+            return fused_multiply_add(
+                sums,
+                range(height),
+                part.vectors,
+                lambda row: k.load(x, a_start + (first_row + row) * depth + c),
+                lambda vector: weights.load(k, part, vector, c),
+            )
 
-            count = height * part.vectors
-            kinds = [Kind(anchor.dtype, k.lanes)] * count
-            sums = k.loop("c", 0, depth, step, carried=[0.0] * count, kinds=kinds)
+        count = height * part.vectors
+        kinds = [Kind(anchor.dtype, k.lanes)] * count
+        sums = k.loop("c", 0, depth, step, carried=[0.0] * count, kinds=kinds)
 
-            def position(row: int, column: Index) -> Position:
-                parts = (Part(n, 0, ndim - 2), Part(first_row + row, ndim - 2, ndim - 1))
-                return Position((*parts, Part(column, ndim - 1, ndim)))
+        def position(row: int, column: Index) -> Position:
+            parts = (Part(n, 0, ndim - 2), Part(first_row + row, ndim - 2, ndim - 1))
+            return Position((*parts, Part(column, ndim - 1, ndim)))
 
-            finish_tile(k, registers(k, sums, kinds), height, part, position)
+        finish_tile(k, registers(k, sums, kinds), height, part, position)
 
-        if fixed_columns is not None:
-            tiles_over_rows(k, tile, 0, rows, fixed_columns, tile_at)
-        else:
-            symbolic_columns(k, tile, rows, width, tile_at)
-
-    k.loop("n", 0, k.dim(prod(anchor.shape[:-2], start=1)), batch, kind="parallel")
+    outer = prod(anchor.shape[:-2], start=1)
+    if fixed_columns is not None:
+        tiles_over_rows(k, tile, (outer, rows), fixed_columns, depth, tile_at)
+    else:
+        symbolic_columns(k, tile, (outer, rows), width, tile_at)
     lowering.launch(k)
 
 
 def symbolic_columns(
     k: GroupKernel,
     tile: Tile,
-    rows: DimLike,
+    rows: tuple[DimLike, DimLike],
     width: Any,
-    body: Callable[[Index, int, Columns], None],
+    body: Callable[[Index, Index, int, Columns], None],
 ) -> None:
     """As `tiles_over_rows`, for a number of columns that is known only when the kernel runs."""
     step = tile.vectors * k.lanes
-    full, total = width // step * step, k.dim(rows)
+    full, total = width // step * step, k.dim(rows[1])
 
-    def every_row(part: Columns) -> None:
+    def every_row(n: Index, part: Columns) -> None:
         high = total // tile.rows * tile.rows
-        k.loop("m", 0, high, lambda m: body(m, tile.rows, part), step=tile.rows)
-        k.loop("m", high, total, lambda m: body(m, 1, part))
+        k.loop("m", 0, high, lambda m: body(n, m, tile.rows, part), step=tile.rows)
+        k.loop("m", high, total, lambda m: body(n, m, 1, part))
 
-    k.loop("f", 0, full, lambda f: every_row(Columns(f, tile.vectors)), step=step)
-    k.loop(
-        "f",
-        full,
-        width,
-        lambda f: every_row(Columns(f, 1, k.tail_mask(width - f, k.lanes))),
-        step=k.lanes,
-    )
+    def every_column(n: Index) -> None:
+        k.loop("f", 0, full, lambda f: every_row(n, Columns(f, tile.vectors)), step=step)
+        k.loop(
+            "f",
+            full,
+            width,
+            lambda f: every_row(n, Columns(f, 1, k.tail_mask(width - f, k.lanes))),
+            step=k.lanes,
+        )
+
+    k.parallel({"n": k.dim(rows[0])}, every_column, cost=k.multiply(total, width))

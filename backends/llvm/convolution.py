@@ -23,14 +23,14 @@ from kerac.backends.llvm.contraction import (
 )
 from kerac.backends.llvm.depthwise import is_depthwise, lower_depthwise
 from kerac.backends.llvm.grouping import Group
-from kerac.backends.llvm.kernel import Index, Kind, Pointer, Register
+from kerac.backends.llvm.kernel import ELEMENT, Index, Kind, Pointer, Register
 from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
 from kerac.backends.llvm.packing import (
     Columns,
+    ColumnTiles,
     Packed,
     RowMajor,
     WeightMatrix,
-    column_tiles,
     constant_array,
     pack_weights,
 )
@@ -40,8 +40,9 @@ from kerac.backends.llvm.schedule import choose_tile
 from kerac.backends.llvm.window import (
     Axis,
     Span,
-    leading_positions,
+    leading_extents,
     over_leading_window,
+    row_number,
     spans,
     window_axes,
 )
@@ -147,7 +148,9 @@ def copy_padded(
             ),
         )
 
-    k.loop("r", 0, k.dim(prod(x.shape[:-2], start=1)), row, kind="parallel")
+    k.parallel(
+        {"r": k.dim(prod(x.shape[:-2], start=1))}, row, cost=k.multiply(new_width, 2 * ELEMENT)
+    )
     lowering.launch(k)
 
 
@@ -192,14 +195,29 @@ class _Direct:
         """Build and launch the kernel; `array` are the weights where they are known."""
         k, anchor = self.k, self.anchor
 
-        def one(n: Index) -> None:
-            for group in range(self.groups) if self.groups <= 4 else [None]:
-                if group is not None:
-                    self._group(n, group, array)
-                else:
-                    k.loop("g", 0, self.groups, lambda g: self._group(n, g, array))
+        tiles = ColumnTiles.of(k, self.filters, self.tile.vectors)
 
-        k.loop("n", 0, k.dim(anchor.shape[0]), one, kind="parallel")
+        def task(n: Index, group: Index, f: Index, *positions: Index) -> None:
+            weights = self._weights(group, array)
+            number = row_number(k, self.axes[:-1], positions)
+            tiles.at(
+                f,
+                lambda columns: self._tiles(
+                    _Row(n, group, list(positions), number, weights, columns)
+                ),
+            )
+
+        depth = prod(axis.window for axis in self.axes) * self.channels
+        k.parallel(
+            {
+                "n": k.dim(anchor.shape[0]),
+                "g": self.groups,
+                "f": tiles.count,
+                **leading_extents(k, self.axes[:-1]),
+            },
+            task,
+            cost=k.dim(self.axes[-1].positions * depth * -(-self.filters // tiles.count)),
+        )
         self.lowering.launch(k)
 
     def _weights(self, group: Index, array: np.ndarray | None) -> WeightMatrix:
@@ -212,21 +230,6 @@ class _Direct:
         packed = self.lowering.constant(pack_weights(self.lowering, array, self.groups), "weights")
         size = known_dim(packed.type.shape[0]) // self.groups
         return Packed(k.read(packed), rows, self.filters, k.lanes, group * size)
-
-    def _group(self, n: Index, group: Index, array: np.ndarray | None) -> None:
-        weights = self._weights(group, array)
-        leading = self.axes[:-1]
-
-        def block(columns: Columns) -> None:
-            leading_positions(
-                self.k,
-                leading,
-                lambda positions, number: self._tiles(
-                    _Row(n, group, positions, number, weights, columns)
-                ),
-            )
-
-        column_tiles(self.k, self.filters, self.tile.vectors, block)
 
     def _tiles(self, row: _Row) -> None:
         """All tiles along the last axis."""

@@ -12,7 +12,13 @@ from kerac.backends.llvm.kernel import Index, Kind, Mask, Register
 from kerac.backends.llvm.lowering import GroupKernel, Lowering
 from kerac.backends.llvm.packing import Columns
 from kerac.backends.llvm.pointwise import Part, Position, for_each_vector
-from kerac.backends.llvm.window import Axis, leading_positions, over_leading_window, spans
+from kerac.backends.llvm.window import (
+    Axis,
+    leading_extents,
+    over_leading_window,
+    row_number,
+    spans,
+)
 from kerac.ir.graph import Value
 from kerac.ir.ops.convolution import Convolution
 
@@ -29,37 +35,41 @@ def lower_depthwise(lowering: Lowering, group: Group, axes: list[Axis]) -> None:
     last, leading = axes[-1], axes[:-1]
     rows = _tile_rows(k, last)
 
-    def image(n: Index) -> None:
-        def line(positions: list[Index], row: Index) -> None:
-            def tile(first: Index, height: int, valid: Sequence[Sequence[int]] | None) -> None:
-                for_each_vector(
-                    k,
-                    "c",
-                    anchor.shape[-1],
-                    lambda c, lanes, mask: _tile(
-                        k, axes, n, positions, row, first, height, valid, (c, lanes, mask)
-                    ),
+    def line(n: Index, *positions: Index) -> None:
+        row = row_number(k, leading, positions)
+
+        def tile(first: Index, height: int, valid: Sequence[Sequence[int]] | None) -> None:
+            for_each_vector(
+                k,
+                "c",
+                anchor.shape[-1],
+                lambda c, lanes, mask: _tile(
+                    k, axes, n, list(positions), row, first, height, valid, (c, lanes, mask)
+                ),
+            )
+
+        if isinstance(last.positions, int) and isinstance(last.length, int):
+            for span in spans(last, rows):
+                stop = span.first + span.count * span.rows
+                k.loop(
+                    "w",
+                    span.first,
+                    stop,
+                    lambda w, span=span: tile(w, span.rows, span.valid),
+                    step=span.rows,
                 )
+            return
+        total = k.dim(last.positions)
+        high = total // rows * rows
+        k.loop("w", 0, high, lambda w: tile(w, rows, None), step=rows)
+        k.loop("w", high, total, lambda w: tile(w, 1, None))
 
-            if isinstance(last.positions, int) and isinstance(last.length, int):
-                for span in spans(last, rows):
-                    stop = span.first + span.count * span.rows
-                    k.loop(
-                        "w",
-                        span.first,
-                        stop,
-                        lambda w, span=span: tile(w, span.rows, span.valid),
-                        step=span.rows,
-                    )
-                return
-            total = k.dim(last.positions)
-            high = total // rows * rows
-            k.loop("w", 0, high, lambda w: tile(w, rows, None), step=rows)
-            k.loop("w", high, total, lambda w: tile(w, 1, None))
-
-        leading_positions(k, leading, line)
-
-    k.loop("n", 0, k.dim(anchor.shape[0]), image, kind="parallel")
+    window = prod(axis.window for axis in axes)
+    k.parallel(
+        {"n": k.dim(anchor.shape[0]), **leading_extents(k, leading)},
+        line,
+        cost=k.dim(last.positions * anchor.shape[-1] * window * 2),
+    )
     lowering.launch(k)
 
 

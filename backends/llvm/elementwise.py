@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import prod
 
 from kerac.backends.llvm.grouping import Group
-from kerac.backends.llvm.kernel import Index, LoopKind, Mask
+from kerac.backends.llvm.kernel import Index, Mask
 from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
 from kerac.backends.llvm.plan import Buffer
 from kerac.backends.llvm.pointwise import (
     Part,
     Position,
+    element_cost,
     evaluate_members,
-    for_each_vector,
     offset,
+    parallel_vectors,
     spread,
 )
 from kerac.ir.graph import Value
@@ -55,26 +56,15 @@ def for_each_element(
         body(Position(()), 1, None)
         return
 
-    def nest(place: int, parts: tuple[Part, ...]) -> None:
-        first, last = spans[place]
-        length = prod(whole[first:last], start=1)
-        kind: LoopKind = "serial" if place else "parallel"
-        if place == len(spans) - 1:
+    *outer, (first, last) = spans
 
-            def vector(index: Index, lanes: int, mask: Mask) -> None:
-                body(Position((*parts, Part(index, first, last))), lanes, mask)
+    def vector(at: Sequence[Index], index: Index, lanes: int, mask: Mask) -> None:
+        parts = [Part(i, *span) for i, span in zip(at, outer, strict=True)]
+        body(Position((*parts, Part(index, first, last))), lanes, mask)
 
-            for_each_vector(k, f"i{place}", length, vector, kind)
-        else:
-            k.loop(
-                f"i{place}",
-                0,
-                k.dim(length),
-                lambda i: nest(place + 1, (*parts, Part(i, first, last))),
-                kind=kind,
-            )
-
-    nest(0, ())
+    extents = {f"i{i}": k.dim(prod(whole[i:j], start=1)) for i, j in outer}
+    length = prod(whole[first:last], start=1)
+    parallel_vectors(k, extents, length, vector, cost=element_cost(k.group))
 
 
 def collapse(whole: Shape, shapes: list[Shape]) -> list[tuple[int, int]]:
@@ -100,11 +90,11 @@ def copy_array(lowering: Lowering, value: Value, source: Buffer, target: Buffer)
     """target[i] = source[i]"""
     k = lowering.kernel(Group((value,), None), "copy")
     x, y = k.read(source), k.write(target)
-    for_each_vector(
+    parallel_vectors(
         k,
-        "i",
+        {},
         value.tensor_type.size,
-        lambda i, lanes, mask: k.store(y, i, k.load(x, i, lanes, mask), mask),
-        "parallel",
+        lambda _, i, lanes, mask: k.store(y, i, k.load(x, i, lanes, mask), mask),
+        cost=element_cost(k.group),
     )
     lowering.launch(k)

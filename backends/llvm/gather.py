@@ -6,7 +6,7 @@ from math import prod
 
 from kerac.backends.llvm.elementwise import collapse
 from kerac.backends.llvm.grouping import Group
-from kerac.backends.llvm.kernel import Index, Kind, Mask, Pointer, Register
+from kerac.backends.llvm.kernel import ELEMENT, Index, Kind, Mask, Pointer, Register
 from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
 from kerac.backends.llvm.pointwise import Part, Position, epilogue_shapes, for_each_vector
 from kerac.ir.dims import Dim, DimLike
@@ -28,21 +28,14 @@ def lower_gather(lowering: Lowering, group: Group) -> None:
     source, numbers = k.read(table), k.read(indices)
     width = prod(table.shape[1:], start=1)
 
-    def pick(place: int, parts: tuple[Part, ...], i: Index) -> None:
-        if place < len(outer):
-            first, last = outer[place]
-            length = k.dim(prod(whole[first:last], start=1))
-            k.loop(
-                f"i{first}",
-                0,
-                length,
-                lambda e: pick(
-                    place + 1, (*parts, Part(e, first, last)), k.add(k.multiply(i, length), e)
-                ),
-                kind="serial" if place else "parallel",
-            )
-            return
-        row = clamped(k, k.load(numbers, i), count)
+    lengths = [k.dim(prod(whole[first:last], start=1)) for first, last in outer]
+
+    def pick(*at: Index) -> None:
+        number: Index = 0
+        for length, index in zip(lengths, at, strict=True):
+            number = k.add(k.multiply(number, length), index)
+        row = clamped(k, k.load(numbers, number), count)
+        parts = tuple(Part(index, *span) for index, span in zip(at, outer, strict=True))
         copy(0, parts, k.multiply(row, k.dim(width)))
 
     def copy(place: int, parts: tuple[Part, ...], start: Index) -> None:
@@ -62,7 +55,9 @@ def lower_gather(lowering: Lowering, group: Group) -> None:
 
     # a table without rows has no nearest one
     filled = k.compare("greater", k.dim(count), 0) if isinstance(count, Dim) else count > 0
-    k.when(filled, lambda: pick(0, (), 0))
+    extents = {f"i{first}": length for (first, _), length in zip(outer, lengths, strict=True)}
+    cost = k.multiply(k.dim(width), 2 * ELEMENT)
+    k.when(filled, lambda: k.parallel(extents, pick, cost=cost))
     lowering.launch(k)
 
 
@@ -124,5 +119,12 @@ def lower_scatter_add(lowering: Lowering, group: Group) -> None:
         k.loop("i", 0, k.dim(updates.shape[0]), add)
 
     filled = k.compare("greater", rows, 0) if isinstance(op.rows, Dim) else op.rows > 0
-    k.when(filled, lambda: for_each_vector(k, "j", updates.shape[1], columns, "parallel"))
+    vectors = k.quotient(k.add(width, k.lanes - 1), k.lanes)
+    cost = k.multiply(k.dim(updates.shape[0]), 3 * ELEMENT * k.lanes)
+
+    def task(number: Index) -> None:
+        j = k.multiply(number, k.lanes)
+        columns(j, k.lanes, k.tail_mask(k.subtract(width, j), k.lanes))
+
+    k.when(filled, lambda: k.parallel({"j": vectors}, task, cost=cost))
     lowering.launch(k)

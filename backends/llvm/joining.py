@@ -9,9 +9,16 @@ from math import prod
 
 from kerac.backends.llvm.elementwise import collapse, for_each_element
 from kerac.backends.llvm.grouping import Group
-from kerac.backends.llvm.kernel import Index, Kind, LoopKind, Mask, Register
+from kerac.backends.llvm.kernel import ELEMENT, Index, Kind, Mask, Register
 from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
-from kerac.backends.llvm.pointwise import Part, Position, epilogue_shapes, for_each_vector, load_at
+from kerac.backends.llvm.pointwise import (
+    Part,
+    Position,
+    epilogue_shapes,
+    for_each_vector,
+    load_at,
+    parallel_vectors,
+)
 from kerac.ir.dims import DimLike
 from kerac.ir.graph import Value
 from kerac.ir.ops.movement import Concatenate, Pad
@@ -35,21 +42,26 @@ class Box:
         place = len(self.spans) - 1
         (first, last), start, length = self.spans[0], k.dim(self.starts[0]), self.lengths[0]
         row = k.multiply(row, k.dim(length))
-        kind: LoopKind = "serial" if parts else "parallel"
 
         def vector(i: Index, lanes: int, mask: Mask) -> None:
             value = element(k.add(row, i), lanes, mask)
             k.finish(value, Position((*parts, Part(k.add(start, i), first, last))), mask)
 
         if not place:
-            for_each_vector(k, "v", length, vector, kind)
+            if parts:
+                for_each_vector(k, "v", length, vector)
+            else:
+                parallel_vectors(
+                    k, {}, length, lambda _, *element: vector(*element), cost=2 * ELEMENT
+                )
             return
         inner = Box(self.spans[1:], self.starts[1:], self.lengths[1:])
 
         def step(i: Index) -> None:
             inner.fill(k, element, (*parts, Part(k.add(start, i), first, last)), k.add(row, i))
 
-        k.loop(f"i{first}", 0, k.dim(length), step, kind=kind)
+        cost = k.dim(prod(self.lengths[1:], start=2 * ELEMENT))
+        k.parallel({f"i{first}": k.dim(length)}, step, cost=cost)
 
 
 def spans_from(shape: Shape, axes: Sequence[int], group: Group) -> Spans:
@@ -86,24 +98,22 @@ def lower_concatenate(lowering: Lowering, group: Group) -> None:
     spans = spans_from(whole, [axis], group)
     before = [span for span in spans if span[1] <= axis]
 
-    def rows(place: int, parts: Parts, row: Index) -> None:
-        """The operands share the loops outside the axis: the result is written front to back."""
-        if place == len(before):
-            _side_by_side(k, operands, axis, spans[place:], parts, row)
-            return
-        first, last = before[place]
-        length = k.dim(size(whole, first, last))
-        k.loop(
-            f"i{first}",
-            0,
-            length,
-            lambda i: rows(
-                place + 1, (*parts, Part(i, first, last)), k.add(k.multiply(row, length), i)
-            ),
-            kind="serial" if place else "parallel",
-        )
+    lengths = [k.dim(size(whole, first, last)) for first, last in before]
 
-    rows(0, (), 0)
+    def rows(*at: Index) -> None:
+        """The operands share the loops outside the axis: the result is written front to back."""
+        row: Index = 0
+        for length, index in zip(lengths, at, strict=True):
+            row = k.add(k.multiply(row, length), index)
+        parts = tuple(Part(index, *span) for index, span in zip(at, before, strict=True))
+        _side_by_side(k, operands, axis, spans[len(before) :], parts, row)
+
+    if before:
+        extents = {f"i{first}": length for (first, _), length in zip(before, lengths, strict=True)}
+        inner = size(whole, before[-1][1], len(whole))
+        k.parallel(extents, rows, cost=k.dim(inner * 2 * ELEMENT))
+    else:
+        rows()
     lowering.launch(k)
 
 
@@ -174,7 +184,6 @@ class _Padding:
             middle.fill(k, partial(k.load, pointer), parts, row)
             return
         inside, lead = k.dim(length), k.dim(before)
-        outer: LoopKind = "serial" if parts else "parallel"
 
         def margin(i: Index) -> None:
             behind = k.add(i, inside)
@@ -186,8 +195,9 @@ class _Padding:
             inner = k.add(k.multiply(row, inside), i)
             self.rows(place + 1, (*parts, Part(k.add(lead, i), first, last)), inner)
 
-        k.loop("m", 0, k.dim(before + after), margin, kind=outer)
-        k.loop(f"i{first}", 0, inside, line, kind=outer)
+        cost = k.dim(prod((size(x.shape, *span) for span in rest), start=2 * ELEMENT))
+        k.parallel({"m": k.dim(before + after)}, margin, cost=cost)
+        k.parallel({f"i{first}": inside}, line, cost=cost)
 
     def _value(self, _: Index, lanes: int, __: Mask) -> Register:
         return self.k.number(self.k.group.head_op(Pad).value, Kind(self.x.dtype, lanes))

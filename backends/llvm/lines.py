@@ -14,7 +14,7 @@ from typing import Any
 
 from kerac.backends.llvm.accumulation import Combine, blocked_loop, joined
 from kerac.backends.llvm.elementwise import collapse
-from kerac.backends.llvm.kernel import Index, Kind, Mask, Pointer, Register
+from kerac.backends.llvm.kernel import ELEMENT, Index, Kind, Mask, Pointer, Register
 from kerac.backends.llvm.lowering import GroupKernel
 from kerac.backends.llvm.pointwise import Part, Position, for_each_vector, strides
 from kerac.ir.dims import DimLike, known_dim
@@ -87,21 +87,15 @@ class Nest:
     def for_each_kept(self, k: GroupKernel, body: Callable[[Indices], None]) -> None:
         """body(indices) for all places of the runs outside."""
         runs = self.outside
-
-        def nest(place: int, indices: Indices) -> None:
-            if place == len(runs):
-                body(indices)
-                return
-            run = runs[place]
-            k.loop(
-                f"i{place}",
-                0,
-                k.dim(run.length),
-                lambda i: nest(place + 1, {**indices, run: i}),
-                kind="serial" if place else "parallel",
-            )
-
-        nest(0, {})
+        inner: Index = 1
+        for run in self.runs:
+            if run not in runs:
+                inner = k.multiply(inner, k.dim(run.length))
+        k.parallel(
+            {f"i{place}": k.dim(run.length) for place, run in enumerate(runs)},
+            lambda *indices: body(dict(zip(runs, indices, strict=True))),
+            cost=k.multiply(inner, 2 * ELEMENT),
+        )
 
 
 @dataclass(frozen=True)

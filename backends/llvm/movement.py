@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from kerac.backends.llvm.grouping import Group
-from kerac.backends.llvm.kernel import INDEX, Index, Mask, Pointer, Register
+from kerac.backends.llvm.kernel import ELEMENT, INDEX, Index, Mask, Pointer, Register
 from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
 from kerac.backends.llvm.pointwise import Part, Position, epilogue_shapes, for_each_vector
 from kerac.backends.llvm.transposition import pick, tile_size, transpose_tile
@@ -79,16 +79,17 @@ class _Mover:
         self, places: Sequence[Place], indices: Indices, body: Callable[[Indices], None]
     ) -> None:
         """Loops over the ways at `places`."""
-        if not places:
-            body(indices)
-            return
-        first, *rest = places
-        self.k.loop(
-            f"i{first[0]}",
-            0,
-            self.k.dim(self.way(first).length),
-            lambda i: self._over(rest, {**indices, first: i}, body),
-            kind="serial" if indices else "parallel",
+        inner: Index = 2 * ELEMENT
+        for place in self.places:
+            if place not in places:
+                inner = self.k.multiply(inner, self.k.dim(self.way(place).length))
+        self.k.parallel(
+            {
+                f"i{section}_{way}": self.k.dim(self.way((section, way)).length)
+                for section, way in places
+            },
+            lambda *at: body({**indices, **dict(zip(places, at, strict=True))}),
+            cost=inner,
         )
 
     def _offset(self, indices: Indices) -> Index:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kerac.backends.llvm.kernel import Index, LoopKind, Mask, Pointer, Register
+from kerac.backends.llvm.kernel import Index, Mask, Pointer, Register
 from kerac.backends.llvm.schedule import BLOCK
 from kerac.ir.graph import Value
 from kerac.ir.ops.constant import Constant, Parameter
@@ -122,39 +123,72 @@ def pack_weights(lowering: Lowering, array: np.ndarray, groups: int = 1) -> np.n
     return lowering.packed[key]
 
 
-def column_tiles(
-    k: GroupKernel,
-    columns: int,
-    vectors: int,
-    body: Callable[[Columns], None],
-    kind: LoopKind = "parallel",
-    span: int = 1,
-) -> None:
-    """body(Columns) over all columns: `span` tiles at once, then single ones, then the rest.
+@dataclass(frozen=True)
+class ColumnTiles:
+    """All columns in tiles: `span` tiles at once, then single ones, then the rest.
 
-    A tile has `vectors` vectors. None but those that lie in whole blocks are looped over.
+    A tile has `vectors` vectors. Runs of several tiles lie in whole blocks.
     """
-    total = -(-columns // k.lanes)
-    mask = k.tail_mask(columns - (total - 1) * k.lanes, k.lanes)
-    width = vectors * k.lanes
-    full = total // vectors
-    if full and total % vectors == 0 and mask is not None:
-        full -= 1  # the last tile has a mask
-    # columns up to here lie in whole blocks, so that the place of a register is known in its block
-    whole = min(full * width, padded(columns) // BLOCK * BLOCK) // width
-    wide = whole // span * span if span > 1 else 0
-    if wide:
-        k.loop(
-            "f",
-            0,
-            wide * width,
-            lambda f: body(Columns(f, vectors * span)),
-            step=width * span,
-            kind=kind,
-        )
-    first, blocks = wide * width, whole * width
-    k.loop("f", first, blocks, lambda f: body(Columns(f, vectors)), step=width, kind=kind)
-    for place in range(blocks, full * width, width):
-        body(Columns(place, vectors))
-    if total > full * vectors:
-        body(Columns(full * width, total - full * vectors, mask))
+
+    k: GroupKernel
+    runs: tuple[tuple[int, Columns], ...]  # (number of tiles, the first of them)
+
+    @classmethod
+    def of(cls, k: GroupKernel, columns: int, vectors: int, span: int = 1) -> ColumnTiles:
+        """Tiles that cover `columns`."""
+        total = -(-columns // k.lanes)
+        mask = k.tail_mask(columns - (total - 1) * k.lanes, k.lanes)
+        width = vectors * k.lanes
+        full = total // vectors
+        if full and total % vectors == 0 and mask is not None:
+            full -= 1  # the last tile has a mask
+        # columns up to here lie in whole blocks, so that the place of a register is known in its
+        # block
+        whole = min(full * width, padded(columns) // BLOCK * BLOCK) // width
+        wide = whole // span if span > 1 else 0
+        runs = [
+            (wide, Columns(0, vectors * span)),
+            (whole - wide * span, Columns(wide * span * width, vectors)),
+            *((1, Columns(place * width, vectors)) for place in range(whole, full)),
+        ]
+        if total > full * vectors:
+            runs.append((1, Columns(full * width, total - full * vectors, mask)))
+        return cls(k, tuple((count, first) for count, first in runs if count))
+
+    @property
+    def count(self) -> int:
+        """The number of tiles."""
+        return sum(count for count, _ in self.runs)
+
+    def at(self, number: Index, body: Callable[[Columns], None]) -> None:
+        """body(columns) for the tile of that number."""
+        k, before = self.k, 0
+
+        def tile(count: int, first: Columns, before: int) -> None:
+            passed = k.multiply(k.subtract(number, before), first.vectors * k.lanes)
+            start = first.first if count == 1 else k.add(first.first, passed)
+            body(Columns(start, first.vectors, first.mask))
+
+        for count, first in self.runs:
+            self._within(number, before, before + count, partial(tile, count, first, before))
+            before += count
+
+    def each(self, body: Callable[[Columns], None]) -> None:
+        """body(columns) for one tile after the other."""
+        k = self.k
+        for count, first in self.runs:
+            width = first.vectors * k.lanes
+
+            def tile(passed: Index, first: Columns = first) -> None:
+                body(Columns(k.add(first.first, passed), first.vectors, first.mask))
+
+            k.loop("f", 0, count * width, tile, step=width)
+
+    def _within(self, number: Index, first: int, stop: int, body: Callable[[], None]) -> None:
+        """body() where first <= number < stop."""
+        k = self.k
+        reached = k.compare("greater_equal", number, first) if first else True
+        if stop == self.count:
+            k.when(reached, body)
+        else:
+            k.when(reached, lambda: k.when(k.compare("less", number, stop), body))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING
 
 from kerac.backends.llvm.grouping import Group
-from kerac.backends.llvm.kernel import Index, Kind, LoopKind, Mask, Register
+from kerac.backends.llvm.kernel import ELEMENT, Index, Kind, Mask, Register
 from kerac.backends.llvm.kernel.narrow import NARROW
 from kerac.backends.llvm.plan import Buffer
 from kerac.ir.dims import DimLike
@@ -21,6 +22,8 @@ from kerac.ir.types import Shape
 
 if TYPE_CHECKING:
     from kerac.backends.llvm.lowering import GroupKernel
+
+CHUNK = 4096  # elements of a row that are one task
 
 
 @dataclass(frozen=True)
@@ -175,30 +178,63 @@ def apply_elementwise(k: GroupKernel, op: Op, operands: list[Register]) -> Regis
 
 
 def for_each_vector(
-    k: GroupKernel,
-    name: str,
-    length: DimLike,
-    body: Callable[[Index, int, Mask], None],
-    kind: LoopKind = "serial",
+    k: GroupKernel, name: str, length: DimLike, body: Callable[[Index, int, Mask], None]
 ) -> None:
     """body(index, lanes, mask) for vectors that cover 0 ... length - 1.
 
     The last one is masked where it is not full.
     """
     lanes = k.lanes
-    if isinstance(length, int):
-        if length == 1:
-            body(0, 1, None)
-            return
-        full = length // lanes * lanes
-        k.loop(name, 0, full, lambda index: body(index, lanes, None), step=lanes, kind=kind)
-        if length > full:
-            body(full, lanes, k.tail_mask(length - full, lanes))
+    if length == 1:
+        body(0, 1, None)
         return
     total = k.dim(length)
     full = k.quotient(total, lanes) * lanes
-    k.loop(name, 0, full, lambda index: body(index, lanes, None), step=lanes, kind=kind)
-    remaining = total - full
+    k.loop(name, 0, full, lambda index: body(index, lanes, None), step=lanes)
+    remaining = k.subtract(total, full)
     k.when(
         k.compare("greater", remaining, 0), lambda: body(full, lanes, k.tail_mask(remaining, lanes))
     )
+
+
+def parallel_vectors(
+    k: GroupKernel,
+    outer: Mapping[str, Index],
+    length: DimLike,
+    body: Callable[[Sequence[Index], Index, int, Mask], None],
+    *,
+    cost: int,
+) -> None:
+    """`for_each_vector` at all `outer` indices, in parallel: body(indices, index, lanes, mask).
+
+    Long rows are cut into chunks. `cost` is that of an element.
+    """
+    lanes, total = k.lanes, k.dim(length)
+    if isinstance(total, int) and total <= CHUNK:
+        k.parallel(
+            outer,
+            lambda *at: for_each_vector(k, "v", total, partial(body, at)),
+            cost=total * cost,
+        )
+        return
+    full = k.quotient(total, lanes) * lanes
+
+    def chunk(*indices: Index) -> None:
+        *at, number = indices
+        start = k.multiply(number, CHUNK)
+        stop = k.minimum(k.add(start, CHUNK), total)
+        vectors = k.minimum(stop, full)
+        k.loop("v", start, vectors, lambda i: body(at, i, lanes, None), step=lanes)
+        k.when(
+            k.compare("less", full, stop),
+            lambda: body(at, full, lanes, k.tail_mask(k.subtract(total, full), lanes)),
+        )
+
+    chunks = k.quotient(k.add(total, CHUNK - 1), CHUNK)
+    size = CHUNK if isinstance(total, int) else k.minimum(total, CHUNK)
+    k.parallel({**outer, "chunk": chunks}, chunk, cost=k.multiply(size, cost))
+
+
+def element_cost(group: Group) -> int:
+    """What an element of a group without an anchor costs, in multiply-adds."""
+    return ELEMENT * (1 + len(group.members))

@@ -14,15 +14,16 @@ from math import prod
 from typing import Any
 
 from kerac.backends.llvm.grouping import Group
-from kerac.backends.llvm.kernel import Index, Kind, Mask, Pointer, Register
+from kerac.backends.llvm.kernel import ELEMENT, Index, Kind, Mask, Pointer, Register
 from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
 from kerac.backends.llvm.pointwise import Part, Position, for_each_vector
 from kerac.backends.llvm.reduction import Combination, computing_dtype
 from kerac.backends.llvm.window import (
     Axis,
     clamped_range,
-    leading_positions,
+    leading_extents,
     over_leading_window,
+    row_number,
     spans,
     window_axes,
 )
@@ -53,7 +54,13 @@ def lower_pooling(lowering: Lowering, group: Group) -> None:
     last = axes[-1]
     laid_out = isinstance(last.positions, int) and isinstance(last.length, int)
     tiled = last.window <= WIDE_WINDOW and (laid_out or not last.padded)
-    k.loop("n", 0, k.dim(anchor.shape[0]), pool.tiles if tiled else pool.positions, kind="parallel")
+    window = prod(op.window, start=ELEMENT)
+    inside = anchor.shape[-1] * (last.positions if tiled else 1)
+    k.parallel(
+        {"n": k.dim(anchor.shape[0]), **leading_extents(k, axes[:-1] if tiled else axes)},
+        pool.tiles if tiled else pool.position,
+        cost=k.dim(window * inside),
+    )
     lowering.launch(k)
 
 
@@ -75,38 +82,37 @@ class _Pool:
         meaning = ReduceMax(()) if isinstance(self.anchor.op, MaxPool) else ReduceSum(())
         return Combination.of(meaning, self.dtype)
 
-    def tiles(self, n: Index) -> None:
-        """All of one sample, tile by tile."""
-        last, leading = self.axes[-1], self.axes[:-1]
-        rows = self._tile_rows()
+    def tiles(self, n: Index, *positions: Index) -> None:
+        """All tiles along the last axis, of one sample and one place on the other axes."""
+        last, rows = self.axes[-1], self._tile_rows()
+        row = row_number(self.k, self.axes[:-1], positions)
 
-        def line(positions: list[Index], row: Index) -> None:
-            def tile(first: Index, height: int, valid: Reached | None) -> None:
-                reached = valid or [range(height)] * last.window
-                for_each_vector(
-                    self.k,
-                    "c",
-                    self.anchor.shape[-1],
-                    lambda *vector: self._tile(n, positions, row, first, reached, height, vector),
+        def tile(first: Index, height: int, valid: Reached | None) -> None:
+            reached = valid or [range(height)] * last.window
+            for_each_vector(
+                self.k,
+                "c",
+                self.anchor.shape[-1],
+                lambda c, lanes, mask: self._tile(
+                    n, list(positions), row, first, reached, height, (c, lanes, mask)
+                ),
+            )
+
+        if isinstance(last.positions, int) and isinstance(last.length, int):
+            for span in spans(last, rows):
+                stop = span.first + span.count * span.rows
+                self.k.loop(
+                    "w",
+                    span.first,
+                    stop,
+                    lambda w, span=span: tile(w, span.rows, span.valid),
+                    step=span.rows,
                 )
-
-            if isinstance(last.positions, int) and isinstance(last.length, int):
-                for span in spans(last, rows):
-                    stop = span.first + span.count * span.rows
-                    self.k.loop(
-                        "w",
-                        span.first,
-                        stop,
-                        lambda w, span=span: tile(w, span.rows, span.valid),
-                        step=span.rows,
-                    )
-                return
-            total = self.k.dim(last.positions)
-            high = total // rows * rows
-            self.k.loop("w", 0, high, lambda w: tile(w, rows, None), step=rows)
-            self.k.loop("w", high, total, lambda w: tile(w, 1, None))
-
-        leading_positions(self.k, leading, line)
+            return
+        total = self.k.dim(last.positions)
+        high = total // rows * rows
+        self.k.loop("w", 0, high, lambda w: tile(w, rows, None), step=rows)
+        self.k.loop("w", high, total, lambda w: tile(w, 1, None))
 
     def _tile_rows(self) -> int:
         """As many positions as the registers hold columns for; tiles of equal height."""
@@ -188,32 +194,27 @@ class _Pool:
             mask,
         )
 
-    def positions(self, n: Index) -> None:
-        """All of one sample, position by position, each with what its window reaches."""
+    def position(self, n: Index, *positions: Index) -> None:
+        """One position of one sample, with what its window reaches."""
         k, axes = self.k, self.axes
         array_rows = k.dim(prod((axis.length for axis in axes), start=1))
         channels = k.dim(self.anchor.shape[-1])
-        places = k.dim(axes[-1].positions)
+        count: Index = 1
+        for axis, place in zip(axes, positions, strict=True):
+            low, high = clamped_range(k, axis, place)
+            count = k.multiply(k.subtract(high, low), count)
 
-        def one(found: list[Index], place: Index) -> None:
-            count: Index = 1
-            for axis, position in zip(axes, found, strict=True):
-                low, high = clamped_range(k, axis, position)
-                count = k.multiply(k.subtract(high, low), count)
+        def vector(c: Index, lanes: int, mask: Mask) -> None:
+            combine = self.combination
 
-            def vector(c: Index, lanes: int, mask: Mask) -> None:
-                combine = self.combination
+            def element(array_row: Index, _: Index, value: Sequence[Any]) -> list[Any]:
+                start = k.multiply(n * array_rows + array_row, channels)
+                return [combine(k, self._load(start + c, lanes, mask), value[0])]
 
-                def element(array_row: Index, _: Index, value: Sequence[Any]) -> list[Any]:
-                    start = k.multiply(n * array_rows + array_row, channels)
-                    return [combine(k, self._load(start + c, lanes, mask), value[0])]
+            (value,) = over_leading_window(
+                k, axes, positions, element, [combine.neutral], [Kind(self.dtype, lanes)]
+            )
+            row = row_number(k, axes[:-1], positions[:-1])
+            self._finish(value, count, (n, row, positions[-1], c), lanes, mask)
 
-                (value,) = over_leading_window(
-                    k, axes, found, element, [combine.neutral], [Kind(self.dtype, lanes)]
-                )
-                row = k.quotient(place, places) if len(axes) > 1 else 0
-                self._finish(value, count, (n, row, found[-1], c), lanes, mask)
-
-            for_each_vector(k, "c", self.anchor.shape[-1], vector)
-
-        leading_positions(k, axes, one)
+        for_each_vector(k, "c", self.anchor.shape[-1], vector)

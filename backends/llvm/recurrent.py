@@ -18,7 +18,6 @@ import numpy as np
 from kerac.backends.llvm.contraction import constant_array
 from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import INDEX, Index, Pointer, Register
-from kerac.backends.llvm.kernel.nodes import LoopKind
 from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
 from kerac.backends.llvm.plan import Buffer
 from kerac.backends.llvm.recurrent_cells import Phase, phases
@@ -28,10 +27,12 @@ from kerac.backends.llvm.recurrent_tiles import (
     Corner,
     Product,
     biases,
+    for_each,
     input_sums,
     lower_heights,
     most_rows,
     narrow_span,
+    over_tiles,
     recurrent_sums,
     wide_span,
 )
@@ -234,7 +235,8 @@ class _Recurrence:
             half = self._through_time(products[0].ahead, project, take)
             k.loop("r", *rows, lambda row: self.states.end(row, half))
 
-        k.loop("n", 0, batch, some_rows, step=together, kind="parallel")
+        blocks = k.quotient(k.add(batch, together - 1), together)
+        k.parallel({"n": blocks}, lambda n: some_rows(n * together), cost=self._cost(together))
 
     def _project_many(self, products: Sequence[Product], rows: Span, steps: Span) -> None:
         for product in products:
@@ -286,7 +288,22 @@ class _Recurrence:
             )
             for_each(k, rows, lambda row: self.states.end(row, half))
 
-        over_tiles(k, 0, batch, lower_heights(self.rows), some_rows, "parallel")
+        first: Index = 0
+        for height in lower_heights(self.rows):
+            tiles = k.quotient(k.subtract(batch, first), height)
+
+            def tile(n: Index, first: Index = first, height: int = height) -> None:
+                row = k.add(first, k.multiply(n, height))
+                some_rows([row + i for i in range(height)])
+
+            k.parallel({"n": tiles}, tile, cost=self._cost(height))
+            first = k.add(first, k.multiply(tiles, height))
+
+    def _cost(self, rows: int) -> Index:
+        """Multiply-adds of some rows through all of time."""
+        columns = sum(layout.size for _, layout, _ in self.packed)
+        depth = self.units.units + (0 if self.table else self.features)
+        return self.k.multiply(self.k.dim(self.steps), depth * columns * rows)
 
     def _project_few(self, products: Sequence[Product], row: Index, steps: Span) -> None:
         for product in products:
@@ -371,30 +388,3 @@ class _Recurrence:
                 states.take(row, step, block, vector, new, keep)
 
         for_each(k, rows, finish)
-
-
-def over_tiles(
-    k: GroupKernel,
-    first: Index,
-    stop: Index,
-    heights: Sequence[int],
-    body: Callable[[Sequence[Index]], None],
-    kind: LoopKind = "serial",
-) -> None:
-    """body(adjacent rows) until all rows are covered, by tiles of ever lower heights."""
-    for height in heights:
-        end = first + k.subtract(stop, first) // height * height
-
-        def tile(row: Index, height: int = height) -> None:
-            body([row + i for i in range(height)])
-
-        k.loop("m", first, end, tile, step=height, kind=kind)
-        first = end
-
-
-def for_each(k: GroupKernel, rows: Sequence[Index], body: Callable[[Index], None]) -> None:
-    """body(row) for adjacent rows; its code exists once."""
-    if len(rows) == 1:
-        body(rows[0])
-    else:
-        k.loop("i", rows[0], rows[0] + len(rows), body)

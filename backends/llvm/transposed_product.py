@@ -57,36 +57,34 @@ def lower_transposed_product(lowering: Lowering, group: Group) -> None:
     depth, width, length = k.dim(inner), k.dim(columns), k.dim(rows)
     row_step, inner_step = (1, length) if op.transpose_a else (depth, 1)
 
-    def batch(n: Index) -> None:
+    def tile_at(n: Index, first_row: Index, height: int, part: Columns) -> None:
         start = n * length * depth
         weights = RowMajor(y, k.lanes, width, n * depth * width)
 
-        def tile_at(first_row: Index, height: int, part: Columns) -> None:
-            def step(c: Index, *sums: Any) -> list[Any]:
-                return fused_multiply_add(
-                    sums,
-                    range(height),
-                    part.vectors,
-                    lambda row: k.load(x, start + (first_row + row) * row_step + c * inner_step),
-                    lambda vector: weights.load(k, part, vector, c),
-                )
+        def step(c: Index, *sums: Any) -> list[Any]:
+            return fused_multiply_add(
+                sums,
+                range(height),
+                part.vectors,
+                lambda row: k.load(x, start + (first_row + row) * row_step + c * inner_step),
+                lambda vector: weights.load(k, part, vector, c),
+            )
 
-            count = height * part.vectors
-            kinds = [Kind(anchor.dtype, k.lanes)] * count
-            sums = k.loop("c", 0, depth, step, carried=[0.0] * count, kinds=kinds)
+        count = height * part.vectors
+        kinds = [Kind(anchor.dtype, k.lanes)] * count
+        sums = k.loop("c", 0, depth, step, carried=[0.0] * count, kinds=kinds)
 
-            def position(row: int, column: Index) -> Position:
-                parts = (Part(n, 0, ndim - 2), Part(first_row + row, ndim - 2, ndim - 1))
-                return Position((*parts, Part(column, ndim - 1, ndim)))
+        def position(row: int, column: Index) -> Position:
+            parts = (Part(n, 0, ndim - 2), Part(first_row + row, ndim - 2, ndim - 1))
+            return Position((*parts, Part(column, ndim - 1, ndim)))
 
-            finish_tile(k, registers(k, sums, kinds), height, part, position)
+        finish_tile(k, registers(k, sums, kinds), height, part, position)
 
-        if fixed is not None:
-            tiles_over_rows(k, tile, 0, rows, fixed, tile_at)
-        else:
-            symbolic_columns(k, tile, rows, width, tile_at)
-
-    k.loop("n", 0, k.dim(prod(anchor.shape[:-2], start=1)), batch, kind="parallel")
+    outer = prod(anchor.shape[:-2], start=1)
+    if fixed is not None:
+        tiles_over_rows(k, tile, (outer, rows), fixed, depth, tile_at)
+    else:
+        symbolic_columns(k, tile, (outer, rows), width, tile_at)
     lowering.launch(k)
 
 

@@ -137,16 +137,14 @@ def over_leading_window(
     return tuple(nest(0, 0, 0, carried))
 
 
-def leading_positions(
-    k: KernelBuilder, axes: Sequence[Axis], body: Callable[[list[Index], Index], None]
-) -> None:
-    """body(position on each axis, all of them as one row-major number) over the leading axes."""
+def leading_extents(k: KernelBuilder, axes: Sequence[Axis]) -> dict[str, Index]:
+    """The positions on the leading axes, as extents of a parallel region."""
+    return {f"p{place}": k.dim(axis.positions) for place, axis in enumerate(axes)}
 
-    def nest(place: int, found: list[Index], row: Index) -> None:
-        if place == len(axes):
-            body(found, row)
-            return
-        count = k.dim(axes[place].positions)
-        k.loop("p", 0, count, lambda p: nest(place + 1, [*found, p], row * count + p))
 
-    nest(0, [], 0)
+def row_number(k: KernelBuilder, axes: Sequence[Axis], positions: Sequence[Index]) -> Index:
+    """Positions on all axes as one row-major number."""
+    row: Index = 0
+    for axis, position in zip(axes, positions, strict=True):
+        row = k.add(k.multiply(row, k.dim(axis.positions)), position)
+    return row

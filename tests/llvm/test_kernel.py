@@ -54,7 +54,7 @@ def sums(k: KernelBuilder) -> None:
         k.store(out, r, k.number(0.0, Kind("f32")))
         k.when(k.compare("less", r, 3), lambda: k.store(out, r, k.reduce("add", total)))
 
-    k.loop("r", 0, k.dim(symbol("N")), row, kind="parallel")
+    k.parallel({"r": k.dim(symbol("N"))}, row, cost=1)
 
 
 def test_kernels_print(golden: Callable[[str, str], None]) -> None:

@@ -1,13 +1,13 @@
 """The kernel IR between graph and LLVM: loop nests on buffers, a builder, a printer, an emitter."""
 
 from kerac.backends.llvm.kernel.builder import KernelBuilder
+from kerac.backends.llvm.kernel.control import ELEMENT
 from kerac.backends.llvm.kernel.emit import Emitter
 from kerac.backends.llvm.kernel.nodes import (
     INDEX,
     Index,
     Kernel,
     Kind,
-    LoopKind,
     Mask,
     Operand,
     Pointer,
@@ -15,13 +15,13 @@ from kerac.backends.llvm.kernel.nodes import (
 )
 
 __all__ = [
+    "ELEMENT",
     "INDEX",
     "Emitter",
     "Index",
     "Kernel",
     "KernelBuilder",
     "Kind",
-    "LoopKind",
     "Mask",
     "Operand",
     "Pointer",

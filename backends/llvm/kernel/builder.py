@@ -5,30 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from kerac.backends.llvm.kernel.control import ControlFlow
 from kerac.backends.llvm.kernel.narrow import NARROW, narrowed, widened
 from kerac.backends.llvm.kernel.nodes import (
     INDEX,
     Compute,
-    If,
     Index,
-    Kernel,
     Kind,
     Load,
-    Loop,
-    LoopKind,
     Mask,
     Operand,
     Pointer,
     Register,
     Role,
-    Statement,
     Store,
 )
 from kerac.ir.dims import Dim, DimLike
 from kerac.ir.errors import InternalError
 
 
-class KernelBuilder:
+class KernelBuilder(ControlFlow):
     """A kernel under construction. `lanes` is the number of f32 lanes of the target's vectors.
 
     `abilities` names what the target does in one instruction: "scale" multiplies by a power of
@@ -36,11 +32,8 @@ class KernelBuilder:
     """
 
     def __init__(self, name: str, lanes: int, abilities: Collection[str] = ()) -> None:
-        self.kernel = Kernel(name)
-        self.lanes = lanes
+        super().__init__(name, lanes)
         self.abilities = abilities
-        self._block: list[Statement] = self.kernel.body
-        self._counts: dict[str, int] = {}
 
     def pointer(self, name: str, dtype: str, role: Role) -> Pointer:
         """A new parameter."""
@@ -49,7 +42,7 @@ class KernelBuilder:
         return pointer
 
     def local(self, name: str, dtype: str, count: int) -> Pointer:
-        """A buffer of `count` elements, not more than a few kilobytes, for each call alone."""
+        """A buffer of `count` elements, not more than a few kilobytes, for each thread alone."""
         pointer = Pointer(self._fresh(name), dtype, "local")
         self.kernel.locals[pointer] = count
         return pointer
@@ -72,62 +65,12 @@ class KernelBuilder:
 
     def _symbol(self, name: str) -> Register:
         if name not in self.kernel.dims:
-            self.kernel.dims[name] = Register(self._fresh(name), INDEX, self)
+            self.kernel.dims[name] = self._register(name, INDEX)
         return self.kernel.dims[name]
-
-    def loop(
-        self,
-        name: str,
-        start: Index,
-        stop: Index,
-        body: Callable[..., Any],
-        *,
-        step: int = 1,
-        carried: Sequence[Operand] = (),
-        kinds: Sequence[Kind] = (),
-        kind: LoopKind = "serial",
-    ) -> tuple[Any, ...]:
-        """`for name in range(start, stop, step)`: body(index, *carried) returns what is carried on.
-
-        `kinds` are those of the numbers among the `carried`. Loops of known length 0 or 1 dissolve.
-        """
-        if isinstance(start, int) and isinstance(stop, int) and stop - start <= step:
-            return _values(body(start, *carried)) if stop > start else tuple(carried)
-        index = Register(self._fresh(name), INDEX, self)
-        carried_kinds = [
-            value.kind if isinstance(value, Register) else kinds[place]
-            for place, value in enumerate(carried)
-        ]
-        inside = tuple(Register(self._fresh(f"{name}_in"), kind_, self) for kind_ in carried_kinds)
-        results = tuple(
-            Register(self._fresh(f"{name}_out"), kind_, self) for kind_ in carried_kinds
-        )
-        outer, self._block = self._block, []
-        following = _values(body(index, *inside))
-        block, self._block = self._block, outer
-        if len(following) != len(carried):
-            raise InternalError(
-                f"loop {name} carries {len(carried)} values, but its body returns {len(following)}"
-            )
-        self._block.append(
-            Loop(kind, index, start, stop, step, inside, tuple(carried), block, following, results)
-        )
-        return results
-
-    def when(self, condition: Operand, body: Callable[[], Any]) -> None:
-        """Do `body` where `condition` holds; a condition known now leaves no trace."""
-        if not isinstance(condition, Register):
-            if condition:
-                body()
-            return
-        outer, self._block = self._block, []
-        body()
-        block, self._block = self._block, outer
-        self._block.append(If(condition, block))
 
     def load(self, pointer: Pointer, index: Index, lanes: int = 1, mask: Mask = None) -> Register:
         """`lanes` elements from `pointer[index]` on."""
-        result = Register(self._fresh("v" if lanes > 1 else "s"), Kind(pointer.dtype, lanes), self)
+        result = self._register("v" if lanes > 1 else "s", Kind(pointer.dtype, lanes))
         self._block.append(Load(result, pointer, index, mask))
         return result
 
@@ -147,7 +90,7 @@ class KernelBuilder:
             # in f32, and rounded
             return self._computed_wide(operation, operands, result or kind)
         spread = tuple(self._spread(operand, kind.lanes) for operand in operands)
-        register = Register(self._fresh("t"), result or kind, self)
+        register = self._register("t", result or kind)
         self._block.append(Compute(register, operation, spread, kind))
         return register
 
@@ -177,13 +120,13 @@ class KernelBuilder:
         """The scalar in every lane."""
         if lanes == 1:
             return scalar
-        register = Register(self._fresh("b"), scalar.kind.with_lanes(lanes), self)
+        register = self._register("b", scalar.kind.with_lanes(lanes))
         self._block.append(Compute(register, "broadcast", (scalar,), scalar.kind))
         return register
 
     def number(self, value: float, kind: Kind) -> Register:
         """A register that holds a number in every lane."""
-        register = Register(self._fresh("n"), kind, self)
+        register = self._register("n", kind)
         self._block.append(Compute(register, "number", (value,), kind))
         return register
 
@@ -244,7 +187,7 @@ class KernelBuilder:
     def scale(self, x: Register, n: Register) -> Any:
         """x * 2^n for f32 x and i32 n from -254 to 254."""
         if "scale" in self.abilities:
-            register = Register(self._fresh("t"), x.kind, self)
+            register = self._register("t", x.kind)
             self._block.append(Compute(register, "scale", (x, n), x.kind))
             return register
         # in two steps, so that neither factor leaves the range of exponents
@@ -271,7 +214,7 @@ class KernelBuilder:
             raise InternalError("a select between two numbers needs a kind")
         lanes = max(condition.kind.lanes, values.lanes)
         spread = tuple(self._spread(operand, lanes) for operand in (condition, x, y))
-        register = Register(self._fresh("t"), values.with_lanes(lanes), self)
+        register = self._register("t", values.with_lanes(lanes))
         self._block.append(Compute(register, "select", spread, values.with_lanes(lanes)))
         return register
 
@@ -324,19 +267,19 @@ class KernelBuilder:
         """The scalar in one lane."""
         if x.kind.lanes == 1:
             return x
-        register = Register(self._fresh("s"), x.kind.with_lanes(1), self)
+        register = self._register("s", x.kind.with_lanes(1))
         self._block.append(Compute(register, "extract", (x, lane), x.kind))
         return register
 
     def insert(self, x: Register, scalar: Register, lane: int) -> Register:
         """x with another scalar in one lane."""
-        register = Register(self._fresh("v"), x.kind, self)
+        register = self._register("v", x.kind)
         self._block.append(Compute(register, "insert", (x, scalar, lane), x.kind))
         return register
 
     def shuffle(self, x: Register, y: Register | None, picks: Sequence[int]) -> Register:
         """One lane for each of `picks`, which count through x's lanes, then y's; -1 is anything."""
-        register = Register(self._fresh("v"), x.kind.with_lanes(len(picks)), self)
+        register = self._register("v", x.kind.with_lanes(len(picks)))
         self._block.append(Compute(register, "shuffle", (x, x if y is None else y, *picks), x.kind))
         return register
 
@@ -345,7 +288,7 @@ class KernelBuilder:
         if mask is None:
             return x
         if isinstance(mask, tuple):
-            register = Register(self._fresh("m"), Kind("bool", len(mask)), self)
+            register = self._register("m", Kind("bool", len(mask)))
             self._block.append(Compute(register, "mask", mask, register.kind))
             mask = register
         kept: Register = self.select(mask, x, other)
@@ -357,16 +300,9 @@ class KernelBuilder:
             return None if remaining >= lanes else tuple(lane < remaining for lane in range(lanes))
         if lanes == 1:
             return None
-        register = Register(self._fresh("m"), Kind("bool", lanes), self)
+        register = self._register("m", Kind("bool", lanes))
         self._block.append(Compute(register, "tail_mask", (remaining,), INDEX))
         return register
-
-    def _fresh(self, name: str) -> str:
-        count = self._counts.get(name, 0)
-        self._counts[name] = count + 1
-        return (
-            name if count == 0 and name not in ("v", "s", "t", "b", "n", "m") else f"{name}{count}"
-        )
 
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
@@ -383,9 +319,3 @@ def _is_index(x: Operand, y: Operand) -> bool:
     return all(
         isinstance(o, int) if not isinstance(o, Register) else o.kind == INDEX for o in (x, y)
     )
-
-
-def _values(returned: Any) -> tuple[Any, ...]:
-    if returned is None:
-        return ()
-    return tuple(returned) if isinstance(returned, (tuple, list)) else (returned,)

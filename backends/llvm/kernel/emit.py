@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from kerac.backends.llvm.kernel.instructions import INSTRUCTIONS, Instruction
 from kerac.backends.llvm.kernel.llvm_types import BYTES, constant, llvm_type, memory_type
 from kerac.backends.llvm.kernel.nodes import (
@@ -14,10 +16,12 @@ from kerac.backends.llvm.kernel.nodes import (
     Loop,
     Mask,
     Operand,
+    Parallel,
     Register,
     Statement,
     Store,
 )
+from kerac.backends.llvm.kernel.regions import Outlined, has_region
 
 LOCAL_ALIGNMENT = 64  # of buffers on the stack: the longest vectors
 
@@ -25,23 +29,56 @@ LOCAL_ALIGNMENT = 64  # of buffers on the stack: the longest vectors
 class Emitter:
     """Emits kernels as LLVM functions; collects the intrinsics that the module must declare."""
 
-    def __init__(self) -> None:
+    def __init__(self, pool: str | None = None) -> None:
+        """`pool` is where a pointer to the function lies that runs parallel regions, if any."""
+        self.pool = pool
         self.declarations: dict[str, None] = {}
         self.lines: list[str] = []
         self._label = "entry"
         self._number = 0
+        self._allocations: list[str] = []
+        self._regions: list[Outlined] = []
 
     def function(self, kernel: Kernel, attributes: str) -> str:
-        """The text of one function `void @name(ptr..., i64...)`."""
+        """The text of `void @name(ptr..., i64...)`, last `ptr` where it may run in parallel."""
         self.lines, self._label, self._number = [], "entry", 0
-        for pointer, count in kernel.locals.items():
-            array = f"[{count} x {memory_type(pointer.dtype)}]"
-            self.line(f"%{pointer.name} = alloca {array}, align {LOCAL_ALIGNMENT}")
+        self._allocations, self._regions, self._kernel = [], [], kernel
+        buffers = self._locals(kernel)
         self._body(kernel.body)
         parameters = [f"ptr noalias nocapture %{p.name}" for p in kernel.pointers]
         parameters += [f"i64 %{register.name}" for register in kernel.dims.values()]
+        parameters += ["ptr %.parallel"] * self.is_parallel(kernel)
         head = f"define internal void @{kernel.name}({', '.join(parameters)}) {attributes} {{"
-        return "\n".join([head, "entry:", *self.lines, "  ret void", "}", ""])
+        main = [head, "entry:", *buffers, *self._allocations, *self.lines, "  ret void", "}", ""]
+        return "\n".join([*self._outlined(attributes), *main])
+
+    def _locals(self, kernel: Kernel) -> list[str]:
+        """Buffers on the stack; LLVM drops those that a function does not use."""
+        return [
+            f"  %{pointer.name} = alloca [{count} x {memory_type(pointer.dtype)}], "
+            f"align {LOCAL_ALIGNMENT}"
+            for pointer, count in kernel.locals.items()
+        ]
+
+    def is_parallel(self, kernel: Kernel) -> bool:
+        """Whether the function of `kernel` takes a pointer that says how to run in parallel."""
+        return self.pool is not None and has_region(kernel.body)
+
+    def _outlined(self, attributes: str) -> Iterator[str]:
+        for outlined in self._regions:
+            self.lines, self._label, outer = [], "entry", self.lines
+            self._body(outlined.region.body)
+            yield from (
+                outlined.part_head(attributes),
+                "entry:",
+                *self._locals(self._kernel),  # each thread has its own
+                *self.lines,
+                "  ret void",
+                "}",
+                "",
+            )
+            yield outlined.task_function(attributes)
+            self.lines = outer
 
     def fresh(self, name: str = "x") -> str:
         """A name no kernel register has."""
@@ -83,6 +120,8 @@ class Emitter:
                     self._loop(statement)
                 case If():
                     self._if(statement)
+                case Parallel():
+                    self._parallel(statement)
 
     def _compute(self, compute: Compute) -> None:
         instruction: Instruction = INSTRUCTIONS[compute.operation]
@@ -194,6 +233,20 @@ class Emitter:
         self._body(statement.body)
         self.line(f"br label %{name}.end")
         self._start(f"{name}.end")
+
+    def _parallel(self, region: Parallel) -> None:
+        if self.pool is None:
+            self.line(f"%{region.first.name} = add i64 0, 0")
+            self.line(f"%{region.last.name} = add i64 {self.operand(region.total, INDEX)}, 0")
+            self._body(region.body)
+            return
+        outlined = Outlined(self._kernel, region, len(self._regions))
+        self._regions.append(outlined)
+        data = self.fresh("data")
+        self._allocations.append(f"  {data} = alloca {outlined.memory}")
+        label = data[1:]
+        self.lines += outlined.launch(self, self.pool, data, label)
+        self._start(f"{label}.end")
 
     def _start(self, label: str) -> None:
         self.lines.append(f"{label}:")

@@ -6,10 +6,12 @@
               | store pointer[index] = operand under mask
               | registers = loop index from start to stop by step, carrying registers: body
               | if condition: body
+              | parallel names below extents: body for tasks first to last
     operand   = register | number
     register  : dtype x lanes               lanes = 1: a scalar; indices are i64 scalars
 
-Indices count elements. Nothing here assumes a CPU: loops name their kind, pointers their role.
+Indices count elements. Nothing here assumes a CPU: what is parallel says so, pointers name
+their role.
 """
 
 from __future__ import annotations
@@ -20,7 +22,6 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from kerac.backends.llvm.kernel.builder import KernelBuilder
 
-LoopKind = Literal["serial", "parallel"]
 Role = Literal["in", "out", "scratch", "local"]
 
 
@@ -149,7 +150,6 @@ class Loop:
     `carried` begin as `initial`, go on as `following`, end as `results`.
     """
 
-    kind: LoopKind
     index: Register
     start: Index
     stop: Index
@@ -169,7 +169,23 @@ class If:
     body: list[Statement]
 
 
-Statement = Compute | Load | Store | Loop | If
+@dataclass(frozen=True)
+class Parallel:
+    """Tasks that may run side by side: `body` does those from `first` to `last` - 1 of `total`.
+
+    A task is a place below `extents`. The work is worth at most `threads` threads.
+    """
+
+    names: tuple[str, ...]
+    extents: tuple[Index, ...]
+    total: Index
+    threads: Index
+    first: Register
+    last: Register
+    body: list[Statement]
+
+
+Statement = Compute | Load | Store | Loop | If | Parallel
 
 
 @dataclass(eq=False)

@@ -12,6 +12,7 @@ from kerac.backends.llvm.kernel.nodes import (
     Loop,
     Mask,
     Operand,
+    Parallel,
     Register,
     Statement,
     Store,
@@ -51,11 +52,19 @@ def _lines(body: list[Statement], indent: str) -> Iterator[str]:
             case If(condition, inner):
                 yield f"{indent}if {_operand(condition)}:"
                 yield from _lines(inner, indent + "    ")
+            case Parallel():
+                span = ", ".join(
+                    f"{name} below {_operand(extent)}"
+                    for name, extent in zip(statement.names, statement.extents, strict=True)
+                )
+                tasks = f"tasks {statement.first.name} to {statement.last.name}"
+                threads = f"at most {_operand(statement.threads)} threads"
+                yield f"{indent}parallel {span}; {tasks}, {threads}:"
+                yield from _lines(statement.body, indent + "    ")
 
 
 def _loop_lines(loop: Loop, indent: str) -> Iterator[str]:
     results = f"{', '.join(map(_target, loop.results))} = " if loop.results else ""
-    parallel = "parallel " if loop.kind == "parallel" else ""
     span = f"{_operand(loop.start)} to {_operand(loop.stop)}" + (
         f" by {loop.step}" if loop.step != 1 else ""
     )
@@ -63,7 +72,7 @@ def _loop_lines(loop: Loop, indent: str) -> Iterator[str]:
         f"{r.name}={_operand(o)}" for r, o in zip(loop.carried, loop.initial, strict=True)
     )
     carrying = f" carrying {carried}" if carried else ""
-    yield f"{indent}{results}{parallel}for {loop.index.name} from {span}{carrying}:"
+    yield f"{indent}{results}for {loop.index.name} from {span}{carrying}:"
     yield from _lines(loop.body, indent + "    ")
     if loop.following:
         yield f"{indent}    carry {', '.join(map(_operand, loop.following))}"
