@@ -9,6 +9,7 @@ from kerac import (
     layers,
     models,
     optimizers,
+    preprocessing,
     regularizers,
     utils,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "load",
     "models",
     "optimizers",
+    "preprocessing",
     "regularizers",
     "utils",
 ]

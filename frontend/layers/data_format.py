@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
+from kerac import backend
+from kerac.convert import Conversion, NotConvertibleError
 from kerac.ir import Value, ops
 
 DataFormat = Literal["channels_last", "channels_first"]
-"""The kind of a layer's field that says where channels stand; None in Keras means channels_last."""
+FORMATS = ("channels_last", "channels_first")
 
-GivenDataFormat = DataFormat | None
+
+def _read(value: Any) -> str:
+    """The format itself, or that of the backend for None."""
+    if value is None:
+        return backend.image_data_format()
+    if value not in FORMATS:
+        raise NotConvertibleError
+    return str(value)
+
+
+GivenDataFormat = Annotated[
+    DataFormat | None, Conversion(_read, lambda value: value, f"one of {FORMATS} or None")
+]
+"""The kind of a layer's field that says where channels stand; None means as the backend says."""
 
 
 def to_last(x: Value, data_format: DataFormat | None) -> Value:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, ShapeError
 from kerac.layers.base import Layer
-from kerac.layers.data_format import DataFormat
+from kerac.layers.data_format import GivenDataFormat
 from kerac.saving.config import SerializedObject
 
 
@@ -102,7 +102,7 @@ class _OfFeatureMaps(_SpatialDropout):
     """Base: the layout is an argument."""
 
     rate: float
-    data_format: DataFormat | None = "channels_last"
+    data_format: GivenDataFormat = None
     seed: int | None = None
     name: str | None = None
     dtype: Any = "float32"

@@ -8,7 +8,7 @@ from kerac.ir import Value, ops
 from kerac.ir.dims import Dim, DimLike
 from kerac.ir.errors import CompileError, ShapeError
 from kerac.layers.base import Layer
-from kerac.layers.data_format import DataFormat, to_last
+from kerac.layers.data_format import GivenDataFormat, to_last
 
 
 class Flatten(Layer):
@@ -17,7 +17,7 @@ class Flatten(Layer):
     inputs: t[N, ...] -> t[N, elements]
     """
 
-    data_format: DataFormat | None = "channels_last"
+    data_format: GivenDataFormat = None
 
     def __post_init__(self) -> None:
         self.data_format = self.data_format or "channels_last"

@@ -1,0 +1,9 @@
+"""Layers where Keras 2 kept them."""
+
+from kerac.layers import (
+    Embedding,
+)
+
+__all__ = [
+    "Embedding",
+]

@@ -1,0 +1,13 @@
+"""Layers where Keras 2 kept them."""
+
+from kerac.layers import (
+    AlphaDropout,
+    GaussianDropout,
+    GaussianNoise,
+)
+
+__all__ = [
+    "AlphaDropout",
+    "GaussianDropout",
+    "GaussianNoise",
+]
