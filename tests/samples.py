@@ -39,6 +39,8 @@ from kerac.ir.ops import (
     Multiply,
     Pad,
     Parameter,
+    RandomNormal,
+    RandomUniform,
     ReduceMax,
     ReduceMean,
     ReduceMin,
@@ -88,6 +90,16 @@ def leaves() -> list[Sample]:
         Sample(Multiply(), (tensor("f32[N, T]"), Sample(Length(N * T + 1)))),
         Sample(Add(), (tensor("i32[N]", -9, 9), Sample(Length(N, "i32")))),
         Sample(Length(5)),
+    ]
+
+
+def random() -> list[Sample]:
+    key = tensor("u32[2]", 0, 2**32 - 1)
+    return [
+        Sample(RandomUniform((37,)), (key,)),
+        Sample(RandomUniform((3, 5, 1), stream=7), (key,)),
+        Sample(RandomNormal((65, 3), stream=2**32 - 1), (key,)),
+        Sample(RandomUniform(()), (key,)),
     ]
 
 
@@ -362,6 +374,7 @@ def recurrent() -> list[Sample]:
 SAMPLES = numbered(
     [
         *leaves(),
+        *random(),
         *unary(),
         *binary(),
         *contraction(),

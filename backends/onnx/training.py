@@ -6,8 +6,11 @@ from kerac.backends.onnx.emitter import Emitter
 from kerac.backends.onnx.registry import UNSUPPORTED, Result, exports, same_order
 from kerac.ir import Value
 from kerac.ir.ops.movement import ScatterAdd
+from kerac.ir.ops.random import RandomNormal, RandomUniform
 from kerac.ir.ops.training import Dropout, StopGradient
 
+for _op in (RandomUniform, RandomNormal):
+    UNSUPPORTED[_op] = "acts in training only"
 UNSUPPORTED[ScatterAdd] = "acts in training only"
 
 

@@ -16,6 +16,8 @@ WITHOUT_GRADIENT |= {
     o.Constant: "has no operands",
     o.Parameter: "has no operands",
     o.Length: "has no operands",
+    o.RandomUniform: "depends on an integer key",
+    o.RandomNormal: "depends on an integer key",
     o.Item: "its cotangent is a part of that of all results",
     o.StopGradient: "nothing flows back through it",
 }
