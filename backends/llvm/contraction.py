@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
-import numpy as np
-
 from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import Index, Kind, Register
 from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
@@ -17,8 +15,7 @@ from kerac.backends.llvm.packing import (
     Packed,
     RowMajor,
     WeightMatrix,
-    constant_array,
-    pack_weights,
+    packed_weights,
 )
 from kerac.backends.llvm.pointwise import Part, Position, load_at
 from kerac.backends.llvm.schedule import Tile, choose_span, choose_tile, small_rows
@@ -82,13 +79,11 @@ def lower_dense(lowering: Lowering, group: Group) -> None:
     """y[m, f] = sum over c of x[m, c] * kernel[c, f]"""
     anchor = group.head
     x, kernel = anchor.operands[:2]
-    multiply_rows(lowering, group, x.shape[:-1], constant_array(kernel), kernel)
+    multiply_rows(lowering, group, x.shape[:-1], kernel)
 
 
-def multiply_rows(
-    lowering: Lowering, group: Group, leading: Shape, matrix: np.ndarray | None, kernel: Value
-) -> None:
-    """One kernel for x[*leading, C] times a matrix [C, F], which is packed where it is known."""
+def multiply_rows(lowering: Lowering, group: Group, leading: Shape, kernel: Value) -> None:
+    """One kernel for x[*leading, C] times a matrix [C, F], which is packed where it pays."""
     anchor = group.head
     inputs, columns = kernel.shape[-2:]
     k = lowering.kernel(group)
@@ -98,9 +93,10 @@ def multiply_rows(
         lowering.target, inner if isinstance(inner, int) else MANY_ROWS, vectors, inputs * 4
     )
     x = k.read(anchor.operands[0])
-    if matrix is not None:
-        packed = lowering.constant(pack_weights(lowering, matrix), "weights")
-        weights: WeightMatrix = Packed(k.read(packed), inputs, columns, k.lanes)
+    weights: WeightMatrix
+    packed = packed_weights(lowering, group, kernel, inner)
+    if packed is not None:
+        weights = Packed(k.read(packed), inputs, columns, k.lanes)
     else:
         weights = RowMajor(k.read(kernel), k.lanes, columns)
     ndim = anchor.ndim

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-import numpy as np
-
 from kerac.backends.llvm.contraction import (
     MANY_ROWS,
     finish_tile,
@@ -31,8 +29,7 @@ from kerac.backends.llvm.packing import (
     Packed,
     RowMajor,
     WeightMatrix,
-    constant_array,
-    pack_weights,
+    packed_weights,
 )
 from kerac.backends.llvm.plan import Buffer
 from kerac.backends.llvm.pointwise import Part, Position
@@ -61,16 +58,15 @@ def lower_convolution(lowering: Lowering, group: Group) -> None:
     anchor = group.head
     op, (x, kernel) = group.head_op(Convolution), anchor.operands[:2]
     axes = axes_of(op, x, kernel, anchor)
-    array = constant_array(kernel)
     if is_pointwise(op, axes):
-        multiply_rows(lowering, group, x.shape[:-1], array, kernel)
+        multiply_rows(lowering, group, x.shape[:-1], kernel)
     elif is_depthwise(op, kernel) and not needs_padded_copy(axes[-1]):
         lower_depthwise(lowering, group, axes)
     else:
         source = lowering.buffer(x)
         if needs_padded_copy(axes[-1]):
             source, axes = pad_last_axis(lowering, x, axes)
-        _Direct(lowering, group, axes, source).emit(array)
+        _Direct(lowering, group, axes, source).emit()
 
 
 def axes_of(op: Convolution, x: Value, kernel: Value, result: Value) -> list[Axis]:
@@ -181,6 +177,10 @@ class _Direct:
         *_, self.channels, filters = self.anchor.operands[1].shape
         self.filters = filters // self.groups  # of one group
         self.all_channels = self.channels * self.groups
+        positions = prod((axis.positions for axis in self.axes), start=1)
+        self.packed = packed_weights(
+            self.lowering, self.group, self.anchor.operands[1], positions, self.groups
+        )
         self.k: GroupKernel = self.lowering.kernel(self.group)
         self.x: Pointer = self.k.read(self.source)
         last = self.axes[-1]
@@ -191,14 +191,14 @@ class _Direct:
             last.stride * self.all_channels * 4,
         )
 
-    def emit(self, array: np.ndarray | None) -> None:
-        """Build and launch the kernel; `array` are the weights where they are known."""
+    def emit(self) -> None:
+        """Build and launch the kernel."""
         k, anchor = self.k, self.anchor
 
         tiles = ColumnTiles.of(k, self.filters, self.tile.vectors)
 
         def task(n: Index, group: Index, f: Index, *positions: Index) -> None:
-            weights = self._weights(group, array)
+            weights = self._weights(group)
             number = row_number(k, self.axes[:-1], positions)
             tiles.at(
                 f,
@@ -220,16 +220,15 @@ class _Direct:
         )
         self.lowering.launch(k)
 
-    def _weights(self, group: Index, array: np.ndarray | None) -> WeightMatrix:
+    def _weights(self, group: Index) -> WeightMatrix:
         """The weights of one group as a matrix [window * channels, filters]."""
         k, kernel = self.k, self.anchor.operands[1]
-        rows = prod(axis.window for axis in self.axes) * self.channels
-        if array is None:
+        if self.packed is None:
             stride = self.filters * self.groups
             return RowMajor(k.read(kernel), k.lanes, stride, group * self.filters)
-        packed = self.lowering.constant(pack_weights(self.lowering, array, self.groups), "weights")
-        size = known_dim(packed.type.shape[0]) // self.groups
-        return Packed(k.read(packed), rows, self.filters, k.lanes, group * size)
+        rows = prod(axis.window for axis in self.axes) * self.channels
+        size = known_dim(self.packed.type.shape[0]) // self.groups
+        return Packed(k.read(self.packed), rows, self.filters, k.lanes, group * size)
 
     def _tiles(self, row: _Row) -> None:
         """All tiles along the last axis."""

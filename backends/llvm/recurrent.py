@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kerac.backends.llvm.contraction import constant_array
 from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import INDEX, Index, Pointer, Register
 from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
+from kerac.backends.llvm.packing import constant_array
 from kerac.backends.llvm.plan import Buffer
 from kerac.backends.llvm.recurrent_cells import Phase, phases
 from kerac.backends.llvm.recurrent_states import States, Step

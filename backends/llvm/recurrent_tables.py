@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerac.backends.llvm.contraction import constant_array
 from kerac.backends.llvm.gather import clamped
 from kerac.backends.llvm.kernel import Index, Pointer
 from kerac.backends.llvm.lowering import GroupKernel, Lowering
+from kerac.backends.llvm.packing import constant_array
 from kerac.backends.llvm.recurrent_weights import GateLayout
 from kerac.ir.graph import Value
 from kerac.ir.ops.movement import Gather

@@ -76,6 +76,21 @@ def f(x: f32[N, 9, 10, 6], k: f32[3, 3, 3, 20]):
     )
 
 
+@pytest.mark.parametrize("target", ["host", "avx2", "x86-64"])
+@pytest.mark.parametrize(
+    ("groups", "window", "filters"), [(1, 3, 250), (2, 3, 330), (2, 1, 1030), (1, 1, 1030)]
+)
+def test_large_weights_may_be_an_input(groups: int, window: int, filters: int, target: str) -> None:
+    channels = 540_000 // 4 // (window * window * filters) + 1
+    check(
+        f"""
+def f(x: f32[N, 6, 7, {groups * channels}], k: f32[{window}, {window}, {channels}, {filters}]):
+    return convolution(x, k, padding="same", groups={groups})
+""",
+        target=target,
+    )
+
+
 def test_rows_of_a_batch_do_not_depend_on_each_other() -> None:
     kernel = np.random.default_rng(0).normal(size=(3, 3, 8, 24)).astype(np.float32)
     executable = check(
