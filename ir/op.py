@@ -101,7 +101,14 @@ class Op:
 
         gradient = find_gradient(type(self))
         if gradient is None:
-            raise UnsupportedError(f"{self.text_name} has no gradient")
+            simpler = self.decompose(*inputs)
+            if simpler is None:
+                raise UnsupportedError(f"{self.text_name} has no gradient")
+            from kerac.ir.gradients.reverse import reverse
+
+            operands = [value for value in inputs if value is not None]
+            found = dict(zip(operands, reverse([simpler], [cotangent], operands), strict=True))
+            return tuple(None if value is None else found[value] for value in inputs)
         return gradient(Applied(self, inputs, result, cotangent))
 
     def multiply_adds(self, result: Value) -> DimLike:

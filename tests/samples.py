@@ -21,6 +21,7 @@ from kerac.ir.ops import (
     Concatenate,
     Constant,
     Convolution,
+    ConvolutionKernelGradient,
     Dense,
     Dropout,
     Gather,
@@ -218,6 +219,19 @@ def convolution_of_other_shapes() -> list[Sample]:
     ]
 
 
+def convolution_gradient() -> list[Sample]:
+    return [
+        Sample(ConvolutionKernelGradient(*attributes), (tensor(x), tensor(g)))
+        for attributes, x, g in (
+            (((3, 3), (1, 1), (1, 1)), "f32[N, 9, 8, 6]", "f32[N, 7, 6, 5]"),
+            (((3, 2), (2, 1), (1, 3)), "f32[N, 9, 8, 17]", "f32[N, 4, 5, 37]"),
+            (((1,), (1,), (1,)), "f32[N, T, 1]", "f32[N, T, 64]"),
+            (((1, 1, 2), (1, 2, 1), (1, 1, 1)), "f32[11, 2, 3, 4, 3]", "f32[11, 2, 2, 3, 4]"),
+            (((3, 3), (1, 1), (1, 1), 3), "f32[N, 5, 5, 6]", "f32[N, 3, 3, 9]"),
+        )
+    ]
+
+
 def pooling() -> list[Sample]:
     return [
         Sample(kind(window, strides, padding), (tensor(x),))
@@ -381,6 +395,7 @@ SAMPLES = numbered(
         *attention(),
         *convolution(),
         *convolution_of_other_shapes(),
+        *convolution_gradient(),
         *pooling(),
         *normalization(),
         *reduction(),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from kerac.backends.onnx.emitter import Emitter
 from kerac.backends.onnx.registry import UNSUPPORTED, Result, exports, same_order
 from kerac.ir import Value
+from kerac.ir.ops.convolution_gradient import ConvolutionKernelGradient
 from kerac.ir.ops.movement import ScatterAdd
 from kerac.ir.ops.random import RandomNormal, RandomUniform
 from kerac.ir.ops.training import Dropout, StopGradient
 
-for _op in (RandomUniform, RandomNormal):
+for _op in (RandomUniform, RandomNormal, ConvolutionKernelGradient):
     UNSUPPORTED[_op] = "acts in training only"
 UNSUPPORTED[ScatterAdd] = "acts in training only"
 

@@ -3,6 +3,7 @@
 from kerac.ir.gradients import (
     attention,
     contraction,
+    convolution,
     elementwise,
     leaves,
     movement,
@@ -17,6 +18,7 @@ __all__ = [
     "WITHOUT_GRADIENT",
     "attention",
     "contraction",
+    "convolution",
     "elementwise",
     "gradient_of",
     "leaves",

@@ -18,6 +18,7 @@ WITHOUT_GRADIENT |= {
     o.Length: "has no operands",
     o.RandomUniform: "depends on an integer key",
     o.RandomNormal: "depends on an integer key",
+    o.Iota: "has no operands",
     o.Item: "its cotangent is a part of that of all results",
     o.StopGradient: "nothing flows back through it",
 }

@@ -40,16 +40,16 @@ def slice_(at: Applied) -> Cotangents:
     for axis, step in enumerate(op.steps):
         length = cotangent.shape[axis]
         if step > 1:
-            cotangent = _spread(cotangent, axis, step)
+            cotangent = spread(cotangent, axis, step)
             kept = (length - 1) * step + 1
             cotangent = o.slice_axis(cotangent, axis, 0, kept)
             length = kept
         before = op.start[axis]
-        cotangent = _between_zeros(cotangent, axis, before, x.shape[axis] - before - length)
+        cotangent = between_zeros(cotangent, axis, before, x.shape[axis] - before - length)
     return (cotangent,)
 
 
-def _spread(x: Value, axis: int, step: int) -> Value:
+def spread(x: Value, axis: int, step: int) -> Value:
     """`step` - 1 zeros after every element along `axis`."""
     shape = (*x.shape[: axis + 1], 1, *x.shape[axis + 1 :])
     padding = tuple((0, step - 1 if place == axis + 1 else 0) for place in range(len(shape)))
@@ -57,7 +57,8 @@ def _spread(x: Value, axis: int, step: int) -> Value:
     return o.reshape(padded, (*x.shape[:axis], x.shape[axis] * step, *x.shape[axis + 1 :]))
 
 
-def _between_zeros(x: Value, axis: int, before: DimLike, after: DimLike) -> Value:
+def between_zeros(x: Value, axis: int, before: DimLike, after: DimLike) -> Value:
+    """x with so many zeros before and after it along `axis`."""
     if isinstance(before, int) and isinstance(after, int):
         if before == after == 0:
             return x

@@ -5,6 +5,7 @@ from kerac.ir.ops.attention import *  # noqa: F403
 from kerac.ir.ops.constant import *  # noqa: F403
 from kerac.ir.ops.contraction import *  # noqa: F403
 from kerac.ir.ops.convolution import *  # noqa: F403
+from kerac.ir.ops.convolution_gradient import *  # noqa: F403
 from kerac.ir.ops.elementwise import *  # noqa: F403
 from kerac.ir.ops.iota import *  # noqa: F403
 from kerac.ir.ops.movement import *  # noqa: F403
