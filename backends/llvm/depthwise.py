@@ -7,6 +7,7 @@ from math import prod
 from typing import Any
 
 from kerac.backends.llvm.contraction import finish_tile, registers
+from kerac.backends.llvm.depthwise_sheets import sheets_of
 from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import Index, Kind, Mask, Register
 from kerac.backends.llvm.lowering import GroupKernel, Lowering
@@ -32,6 +33,11 @@ def lower_depthwise(lowering: Lowering, group: Group, axes: list[Axis]) -> None:
     """y[n, p, c] = sum over e of x[n, p * stride + e, c] * kernel[e, 0, c]"""
     anchor = group.head
     k = lowering.kernel(group, "depthwise")
+    sheets = sheets_of(k, axes)
+    if sheets is not None:
+        sheets.emit()
+        lowering.launch(k)
+        return
     last, leading = axes[-1], axes[:-1]
     rows = _tile_rows(k, last)
 

@@ -104,3 +104,30 @@ def f(x: f32[N, 9, 10, 8]):
     x = np.random.default_rng(1).normal(size=(5, 9, 10, 8)).astype(np.float32)
     together = executable(x)
     assert all((executable(x[i : i + 1])[0] == together[i]).all() for i in range(5))
+
+
+@pytest.mark.parametrize("target", ["host", "avx2", "x86-64"])
+@pytest.mark.parametrize(
+    ("size", "channels", "window", "more"),
+    [
+        ((14, 14), 96, (3, 3), ', activation="relu6"'),
+        ((15, 9), 64, (3, 3), ", strides=(2, 1)"),
+        ((12, 31), 32, (3, 3), ", strides=(2, 2)"),
+        ((9, 7), 32, (5, 5), ', activation="silu"'),
+        ((7, 7), 48, (7, 7), ""),
+        ((8, 6), 516, (3, 2), ", dilation=(1, 2)"),
+        ((1, 5), 32, (3, 3), ""),
+        ((11, 13), 32, (3, 3), ", dilation=(2, 2)"),
+    ],
+)
+def test_depthwise_sheets(
+    size: tuple[int, int], channels: int, window: tuple[int, int], more: str, target: str
+) -> None:
+    shape = f"{window[0]}, {window[1]}, 1, {channels}"
+    for padding in ("same", "valid") if size[0] > 1 else ("same",):
+        text = f"""
+def f(x: f32[N, {size[0]}, {size[1]}, {channels}], kernel: f32[{shape}]):
+    y = convolution(x, kernel, groups={channels}, padding="{padding}"{more})
+    return y
+"""
+        check(text, {"N": 2}, target=target)
