@@ -3,21 +3,33 @@
 from kerac.names import clear_session
 from kerac.training.streams import PyDataset
 from kerac.utils import np_utils
+from kerac.utils.file_datasets import image_dataset_from_directory, text_dataset_from_directory
 from kerac.utils.files import get_file
+from kerac.utils.images import array_to_img, img_to_array, load_img, save_img
 from kerac.utils.numerical import normalize, to_categorical
 from kerac.utils.seeding import set_random_seed
 from kerac.utils.sequences import pad_sequences
+from kerac.utils.splitting import split_dataset
+from kerac.utils.timeseries import timeseries_dataset_from_array
 
 Sequence = PyDataset
 
 __all__ = [
     "PyDataset",
     "Sequence",
+    "array_to_img",
     "clear_session",
     "get_file",
+    "image_dataset_from_directory",
+    "img_to_array",
+    "load_img",
     "normalize",
     "np_utils",
     "pad_sequences",
+    "save_img",
     "set_random_seed",
+    "split_dataset",
+    "text_dataset_from_directory",
+    "timeseries_dataset_from_array",
     "to_categorical",
 ]
