@@ -28,6 +28,7 @@ from kerac.layers.convolution import (
     SeparableConvolution2D,
 )
 from kerac.layers.dense import Dense
+from kerac.layers.dot_attention import AdditiveAttention, Attention
 from kerac.layers.dropout import (
     ActivityRegularization,
     AlphaDropout,
@@ -98,6 +99,14 @@ from kerac.layers.preprocessing import Normalization, Rescaling
 from kerac.layers.recurrent import GRU, LSTM, RNN, SimpleRNN
 from kerac.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from kerac.layers.reshaping import Flatten, Identity, Permute, RepeatVector, Reshape
+from kerac.layers.transposed_convolution import (
+    Conv1DTranspose,
+    Conv2DTranspose,
+    Conv3DTranspose,
+    Convolution1DTranspose,
+    Convolution2DTranspose,
+    Convolution3DTranspose,
+)
 from kerac.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D
 from kerac.layers.wrappers import Bidirectional, SpectralNormalization, TimeDistributed, Wrapper
 
@@ -109,7 +118,9 @@ __all__ = [
     "Activation",
     "ActivityRegularization",
     "Add",
+    "AdditiveAttention",
     "AlphaDropout",
+    "Attention",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -121,11 +132,17 @@ __all__ = [
     "Bidirectional",
     "Concatenate",
     "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
+    "Conv2DTranspose",
     "Conv3D",
+    "Conv3DTranspose",
     "Convolution1D",
+    "Convolution1DTranspose",
     "Convolution2D",
+    "Convolution2DTranspose",
     "Convolution3D",
+    "Convolution3DTranspose",
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",

@@ -143,6 +143,22 @@ class CastOperation(ZerosLikeOperation):
         return ops.cast(x, dtype_name(self.dtype))
 
 
+class ConvertToTensorOperation(Operation):
+    """The same, for what is a tensor already."""
+
+    module = "keras.src.ops.core"
+
+    dtype: None = None
+    sparse: bool | None = None
+    ragged: bool | None = None
+
+    def _by_name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        return super()._by_name(args, kwargs) | {"dtype": None}
+
+    def call(self, x: Value) -> Any:
+        return x
+
+
 class ConcatenateOperation(Operation):
     """One after the other along an axis."""
 

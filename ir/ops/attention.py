@@ -137,7 +137,7 @@ def attention_weights(
         scores = multiply(scores, op.scale)
     if bias is not None:
         scores = add(scores, bias)
-    counts = _which_count(op, scores.shape[2:])
+    counts = which_count(op, scores.shape[2:])
     if mask is not None:
         counts = mask if counts is None else LogicalAnd()(mask, counts)
     if counts is None:
@@ -153,7 +153,7 @@ def weighted_values(weights: Value, value: Value) -> Value:
     return transpose(matmul(weights, transpose(value, (0, 2, 1, 3))), (0, 2, 1, 3))
 
 
-def _which_count(op: Attention, shape: Shape) -> Value | None:
+def which_count(op: Attention, shape: Shape) -> Value | None:
     """bool[T, S]: which keys may count for each query by their places."""
     if not op.causal and op.window is None:
         return None

@@ -143,6 +143,7 @@ def is_mask(layer: Any) -> bool:
     is_operation = layer["module"].startswith("keras.src.ops")
     return is_operation and layer["class_name"] in (
         *("NotEqual", "LogicalOr", "Any", "ExpandDims", "ZerosLike", "OnesLike", "Concatenate"),
+        *("ConvertToTensor",),
     )
 
 

@@ -118,6 +118,45 @@ def test_lengths_that_nobody_knows() -> None:
     check_model(make, random_arrays([(2, 21, 8)]))
 
 
+ONE_HEAD = [
+    ("Attention", {}),
+    ("Attention", {"use_scale": True, "dropout": 0.1, "seed": 3}),
+    ("Attention", {"use_scale": True, "score_mode": "concat"}),
+    ("Attention", {"score_mode": "concat"}),
+    ("AdditiveAttention", {}),
+    ("AdditiveAttention", {"use_scale": False}),
+]
+
+
+@pytest.mark.parametrize("called", [
+    {}, {"use_causal_mask": True}, {"return_attention_scores": True}
+], ids=str)  # fmt: skip
+@pytest.mark.parametrize(("name", "arguments"), ONE_HEAD)
+def test_one_head(name: str, arguments: dict[str, Any], called: dict[str, Any]) -> None:
+    def make(library: ModuleType) -> Any:
+        inputs = [library.Input((n, 6), name=f"x{n}") for n in (5, 7)]
+        key = library.layers.Dense(6)(inputs[1])
+        layer = getattr(library.layers, name)(**arguments)
+        return library.Model(inputs, layer([*inputs, key], **called))
+
+    check_model(make, random_arrays([(2, 5, 6), (2, 7, 6)]))
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("name", ["Attention", "AdditiveAttention"])
+def test_masks_of_one_head(name: str, causal: bool) -> None:
+    def make(library: ModuleType) -> Any:
+        layers = library.layers
+        inputs = [library.Input((n,), dtype="int32", name=f"x{n}") for n in (5, 7)]
+        query, value = (layers.Embedding(4, 8, mask_zero=True)(x) for x in inputs)
+        y = getattr(layers, name)()([query, value], use_causal_mask=causal)
+        return library.Model(inputs, [y, layers.GlobalAveragePooling1D()(y)])
+
+    words = random_arrays([(4, 5), (4, 7)], "int32", high=3)
+    words[1][:, 0] = 1
+    check_model(make, words)
+
+
 def transformer(steps: int, width: int, blocks: int) -> Any:
     """An encoder of words, as the tutorials of Keras have it."""
     layers = keras.layers

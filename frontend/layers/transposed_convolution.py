@@ -1,0 +1,139 @@
+"""Transposed convolutions in one, two and three dimensions: each input place spreads a kernel."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from kerac.activations import Activation
+from kerac.constraints import Constraint
+from kerac.initializers import Start
+from kerac.ir import Value, ops
+from kerac.ir.errors import CompileError
+from kerac.layers.convolution import WindowLayer
+from kerac.layers.data_format import GivenDataFormat
+from kerac.layers.spatial import Padding, Sizes, positive
+from kerac.regularizers import Regularizer
+from kerac.tracing import traced
+
+
+class TransposedConvolution(WindowLayer, registered=False):
+    """A convolution of the input with zeros between its places, by the kernel turned round.
+
+    inputs: f32[N, *spatial, C], kernel: f32[*kernel_size, filters, C]
+    -> f32[N, *positions, filters]
+    """
+
+    rarely_written: ClassVar[frozenset[str]] = frozenset()
+
+    filters: int
+    kernel_size: Sizes
+    strides: Sizes = 1
+    padding: Padding = "valid"
+    output_padding: Sizes | None = None
+    data_format: GivenDataFormat = None
+    dilation_rate: Sizes = 1
+    activation: Activation = None
+    use_bias: bool = True
+    kernel_initializer: Start = "glorot_uniform"
+    bias_initializer: Start = "zeros"
+    kernel_regularizer: Regularizer = None
+    bias_regularizer: Regularizer = None
+    activity_regularizer: Regularizer = None
+    kernel_constraint: Constraint = None
+    bias_constraint: Constraint = None
+
+    @classmethod
+    def modernize(cls, arguments: dict[str, Any]) -> dict[str, Any]:
+        # what Keras 2 wrote, because these were Convolutions there
+        if arguments.get("groups") == 1:
+            del arguments["groups"]
+        return super().modernize(arguments)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive(self, "filters")
+        title = f"{type(self).__name__} {self.name!r}"
+        if isinstance(self.output_padding, int):
+            self.output_padding = (self.output_padding,) * self.rank
+        if self.output_padding is not None and (
+            len(self.output_padding) != self.rank
+            or any(
+                not 0 <= more < stride
+                for more, stride in zip(self.output_padding, self.strides, strict=True)  # type: ignore[arg-type]
+            )
+        ):
+            raise CompileError(
+                f"{title}: output_padding is {self.output_padding}, "
+                f"but must be less than strides, {self.strides}"
+            )
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:  # type: ignore[arg-type]
+            raise CompileError(
+                f"{title}: strides is {self.strides} and dilation_rate is {self.dilation_rate}, "
+                "but only one of them may be above 1"
+            )
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        shape = (*self.kernel_size, self.filters, self.channels(input_shape))  # type: ignore[misc]
+        self.kernel = self.add_weight("kernel", shape, self.kernel_initializer)
+        self.add_bias(self.filters)
+
+    def convolve(self, x: Value) -> Value:
+        spatial = tuple(range(self.rank))
+        kernel = ops.reverse(traced(self.kernel), spatial)
+        kernel = ops.transpose(kernel, (*spatial, self.rank + 1, self.rank))
+        convolution = ops.Convolution(
+            padding=tuple(map(self._borders, spatial)),
+            dilation=self.dilation_rate,  # type: ignore[arg-type]
+        )
+        return convolution(self._apart(x), kernel, traced(self.bias))
+
+    def _apart(self, x: Value) -> Value:
+        """x with zeros between its places: f32[N, L, C] -> f32[N, (L - 1) * stride + 1, C]."""
+        strides: tuple[int, ...] = self.strides  # type: ignore[assignment]
+        if max(strides) == 1:
+            return x
+        batch, *lengths, channels = x.shape
+        single = [n for length in lengths for n in (length, 1)]
+        padding = [pair for stride in strides for pair in ((0, 0), (0, stride - 1))]
+        wide = ops.Pad(((0, 0), *padding, (0, 0)))(ops.reshape(x, (batch, *single, channels)))
+        sizes = [length * stride for length, stride in zip(lengths, strides, strict=True)]
+        stops = [size - stride + 1 for size, stride in zip(sizes, strides, strict=True)]
+        merged = ops.reshape(wide, (batch, *sizes, channels))
+        return ops.Slice((0,) * x.ndim, (batch, *stops, channels))(merged)
+
+    def _borders(self, axis: int) -> tuple[int, int]:
+        """Zeros before and behind along an axis, so that the result is as long as Keras has it."""
+        stride, size, dilation = (
+            numbers[axis] for numbers in (self.strides, self.kernel_size, self.dilation_rate)  # type: ignore[index]
+        )
+        extent = (size - 1) * dilation + 1
+        more = None if self.output_padding is None else self.output_padding[axis]  # type: ignore[index]
+        if self.padding == "valid":
+            more = max(extent, stride) - extent if more is None else more
+            return extent - 1, extent - 1 + more
+        total = stride + extent - 2 if more is None else extent + extent % 2 - 2 + more
+        before = min((total + 1) // 2, extent - 1)
+        return before, total - before
+
+
+class Conv1DTranspose(TransposedConvolution):
+    """Transposed convolution along one axis, such as time."""
+
+    rank = 1
+
+
+class Conv2DTranspose(TransposedConvolution):
+    """Transposed convolution of images."""
+
+    rank = 2
+
+
+class Conv3DTranspose(TransposedConvolution):
+    """Transposed convolution of volumes."""
+
+    rank = 3
+
+
+Convolution1DTranspose = Conv1DTranspose
+Convolution2DTranspose = Conv2DTranspose
+Convolution3DTranspose = Conv3DTranspose
