@@ -95,6 +95,12 @@ class KerasTensor:
     def __neg__(self) -> Any:
         return _operation("Negative", self)
 
+    def __matmul__(self, other: Any) -> Any:
+        return _operation("Matmul", self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return _operation("Matmul", other, self)
+
     def __getitem__(self, key: Any) -> Any:
         return _operation("GetItem", self, key)
 

@@ -1,6 +1,6 @@
 """Keras's layers; defining one puts it into the table of classes that files may name."""
 
-import kerac.layers.tensor_operations  # noqa: F401 - fills the table of operations
+import kerac.layers.network_operations  # noqa: F401 - fills the table of operations
 from kerac.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from kerac.layers.attention import GroupQueryAttention, MultiHeadAttention
 from kerac.layers.base import Layer

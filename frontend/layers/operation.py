@@ -130,6 +130,13 @@ UNARY: dict[str, ops.Unary] = {
     "Sqrt": ops.Sqrt(),
     "Square": ops.Square(),
     "Tanh": ops.Tanh(),
+    "Abs": ops.Absolute(),
+    "Cos": ops.Cos(),
+    "Sin": ops.Sin(),
+    "Expm1": ops.Expm1(),
+    "Log1p": ops.Log1p(),
+    "Floor": ops.Floor(),
+    "Reciprocal": ops.Reciprocal(),
 }
 ACTIVATIONS: dict[str, ops.Unary] = {
     "Relu": ops.Relu(),
@@ -138,11 +145,19 @@ ACTIVATIONS: dict[str, ops.Unary] = {
     "Silu": ops.Silu(),
     "Softplus": ops.Softplus(),
     "HardSigmoid": ops.HardSigmoid(),
+    "HardSilu": ops.HardSilu(),
+    "HardTanh": ops.HardTanh(),
+    "LogSigmoid": ops.LogSigmoid(),
+    "Mish": ops.Mish(),
+    "Selu": ops.Selu(),
+    "Softsign": ops.Softsign(),
 }
 _define("LogicalNot", _Unary, ops.LogicalNot())
 for _name, _function in BINARY.items():
     _define(_name, _Binary, _function)
 for _name, _op in UNARY.items():
     _define(_name, _Unary, _unary(_op))
+for _name, _op in {"Erf": ops.Erf(), "Rsqrt": ops.Rsqrt()}.items():
+    _define(_name, _Unary, _unary(_op), "math")
 for _name, _op in ACTIVATIONS.items():
     _define(_name, _Unary, _unary(_op), "nn")

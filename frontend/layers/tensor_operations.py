@@ -194,23 +194,22 @@ class TransposeOperation(Operation):
 
 
 class GetItemOperation(Operation):
-    """Parts along axes by numbers and slices, as `x[:, -1]`."""
+    """Parts along axes by numbers and slices, as `x[:, -1]`; None makes a new axis."""
 
     module = "keras.src.ops.numpy"
 
     def call(self, x: Value, key: object) -> Any:
-        entries: list[Any] = list(key) if isinstance(key, list | tuple) else [key]
-        places = [place for place, entry in enumerate(entries) if entry is Ellipsis]
-        for place in places[:1]:
-            entries[place : place + 1] = [slice(None)] * (x.ndim - len(entries) + 1)
-        entries += [slice(None)] * (x.ndim - len(entries))
-        if len(entries) != x.ndim:
-            raise ShapeError(f"{len(entries)} axes are indexed, but the input is {x.type}")
+        entries = _whole_key(key, x)
         start: list[Any] = []
         stop: list[Any] = []
         step: list[int] = []
         kept: list[Any] = []
-        for length, entry in zip(x.shape, entries, strict=True):
+        lengths = iter(x.shape)
+        for entry in entries:
+            if entry is None:
+                kept.append(1)
+                continue
+            length = next(lengths)
             if type(entry) is int:
                 first = entry + length if entry < 0 else entry
                 start, stop, step = [*start, first], [*stop, first + 1], [*step, 1]
@@ -224,6 +223,18 @@ class GetItemOperation(Operation):
         steps = () if set(step) == {1} else tuple(step)
         part = ops.Slice(tuple(start), tuple(stop), steps)(x)
         return ops.reshape(part, tuple(kept))
+
+
+def _whole_key(key: Any, x: Value) -> list[Any]:
+    """One entry for each axis of x, and None for each new one."""
+    entries: list[Any] = list(key) if isinstance(key, list | tuple) else [key]
+    lacking = x.ndim - sum(entry is not None and entry is not Ellipsis for entry in entries)
+    places = [place for place, entry in enumerate(entries) if entry is Ellipsis]
+    if lacking < 0 or len(places) > 1:
+        raise ShapeError(f"{x.ndim - lacking} axes are indexed, but the input is {x.type}")
+    place = places[0] if places else len(entries)
+    entries[place : place + 1] = [slice(None)] * lacking
+    return entries
 
 
 def _is_slice(entry: Any) -> bool:
