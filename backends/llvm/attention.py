@@ -60,7 +60,8 @@ class _Attention:
 
     def __init__(self, k: GroupKernel, op: Attention, keys: Value) -> None:
         anchor = k.group.head
-        query, _, value, *rest = anchor.inputs
+        query, _, value = anchor.operands[:3]
+        rest = anchor.inputs[3:]
         self.mask, self.bias = [*rest, None, None][:2]
         self.k, self.op, self.query, self.keys = k, op, query, keys
         self.value = value
@@ -289,7 +290,7 @@ class _Attention:
         k = self.k
         group = k.quotient(rows.head, self.heads // self.groups)
         width = k.dim(self.width)
-        v = k.read(self.value)  # type: ignore[arg-type]
+        v = k.read(self.value)
         start = (rows.batch * k.dim(self.count) + first) * self.groups + group
         start = start * width + part.first
         stride = width * self.groups
@@ -338,7 +339,8 @@ class _Attention:
         """Offset of an element of the result."""
         k = self.k
         place = (rows.batch * k.dim(self.queries) + rows.first + row) * self.heads + rows.head
-        return place * k.dim(self.width) + column
+        offset: Index = place * k.dim(self.width) + column
+        return offset
 
     def _each_result(self, rows: _Rows, body: Callable[..., None]) -> None:
         """body(offset, lanes, mask, (rows, row, column)) for all elements of a block."""

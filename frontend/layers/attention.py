@@ -206,7 +206,9 @@ class MultiHeadAttention(Projecting):
         if isinstance(self.attention_axes, int):
             self.attention_axes = (self.attention_axes,)
 
-    def build(self, query_shape: Shape, value_shape: Shape, key_shape: Any = None) -> None:
+    def build(  # type: ignore[override]
+        self, query_shape: Shape, value_shape: Shape, key_shape: Any = None
+    ) -> None:
         key_shape = value_shape if key_shape is None else key_shape
         if len({len(query_shape), len(key_shape), len(value_shape)}) != 1 or len(query_shape) < 3:
             raise ShapeError(
@@ -340,7 +342,9 @@ class GroupedQueryAttention(Projecting):
     def serialize(self) -> dict[str, Any]:
         return super().serialize() | {"class_name": PUBLIC_NAME}
 
-    def build(self, query_shape: Shape, value_shape: Shape, key_shape: Any = None) -> None:
+    def build(  # type: ignore[override]
+        self, query_shape: Shape, value_shape: Shape, key_shape: Any = None
+    ) -> None:
         key_shape = value_shape if key_shape is None else key_shape
         if {len(query_shape), len(key_shape), len(value_shape)} != {3}:
             raise ShapeError("query, key and value must have 3 axes: batch, steps and features")

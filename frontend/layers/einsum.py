@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from kerac.ir import Value, ops
+from kerac.ir.dims import DimLike
 from kerac.ir.errors import CompileError
 from kerac.ir.types import is_static
 from kerac.layers.reshaping import product
@@ -22,7 +23,7 @@ class Labelled:
     value: Value
     labels: Labels
 
-    def length(self, label: str) -> object:
+    def length(self, label: str) -> DimLike:
         """The length of the axis of this name."""
         return self.value.shape[self.labels.index(label)]
 
@@ -33,11 +34,11 @@ class Labelled:
 
     def merged(self, *groups: Sequence[str]) -> Value:
         """The value with one axis for each group of names."""
-        shape = tuple(product(tuple(map(self.length, group))) for group in groups)  # type: ignore[arg-type]
+        shape = tuple(product(tuple(map(self.length, group))) for group in groups)
         moved = self.ordered([label for group in groups for label in group])
         return ops.reshape(moved.value, shape)
 
-    def summed_to(self, kept: Sequence[str]) -> Labelled:
+    def summed_to(self, kept: Collection[str]) -> Labelled:
         """Without the axes that are not among `kept`."""
         axes = tuple(axis for axis, label in enumerate(self.labels) if label not in kept)
         if not axes:
@@ -50,12 +51,12 @@ def einsum(equation: str, *operands: Value) -> Value:
     """The sum of products that the equation names; operands are multiplied from the left on."""
     inputs, result = parse_equation(equation, [value.ndim for value in operands])
     values = [Labelled(*pair) for pair in zip(operands, inputs, strict=True)]
-    lengths: dict[str, object] = {}
+    lengths: dict[str, DimLike] = {}
     for value in values:
         for label in value.labels:
             length = value.length(label)
             known = lengths.setdefault(label, length)
-            need_equal(known, length, f"the lengths of axis {label!r} of {equation!r}")  # type: ignore[arg-type]
+            need_equal(known, length, f"the lengths of axis {label!r} of {equation!r}")
     first, *others = values
     for number, other in enumerate(others):
         later = {label for value in others[number + 1 :] for label in value.labels}
