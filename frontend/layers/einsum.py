@@ -25,7 +25,8 @@ class Labelled:
 
     def length(self, label: str) -> DimLike:
         """The length of the axis of this name."""
-        return self.value.shape[self.labels.index(label)]
+        length: DimLike = self.value.shape[self.labels.index(label)]
+        return length
 
     def ordered(self, labels: Sequence[str]) -> Labelled:
         """The same with axes in another order."""
