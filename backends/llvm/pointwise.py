@@ -12,7 +12,7 @@ from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import ELEMENT, Index, Kind, Mask, Register
 from kerac.backends.llvm.kernel.narrow import NARROW
 from kerac.backends.llvm.plan import Buffer
-from kerac.ir.dims import DimLike
+from kerac.ir.dims import DimLike, known_dim
 from kerac.ir.errors import InternalError
 from kerac.ir.graph import Value
 from kerac.ir.op import Op
@@ -28,11 +28,16 @@ CHUNK = 4096  # elements of a row that are one task
 
 @dataclass(frozen=True)
 class Part:
-    """One index that runs over the axes first ... last - 1 of a shape together, row-major."""
+    """One index that runs over the axes first ... last - 1 of a shape together, row-major.
+
+    `phase` is what the index leaves over when it is divided by the length of a short last axis, for
+    vectors that run over several rows of it.
+    """
 
     index: Index
     first: int
     last: int
+    phase: int | None = None
 
 
 @dataclass(frozen=True)
@@ -99,12 +104,32 @@ def load_at(
     shape = type_.shape if shape is None else shape
     own = spread(shape, len(whole))
     along = [axis for part in position.parts[-1:] for axis in range(part.first, part.last)]
+    single = lanes == 1 or all(own[axis] == 1 for axis in along)
+    mixed = not single and any(own[axis] != whole[axis] for axis in along)
+    if mixed and position.parts[-1].phase is not None:
+        return _repeated_row(k, source, position, shape, whole, lanes)
     place = offset(k, position, shape, whole)
-    if lanes == 1 or all(own[axis] == 1 for axis in along):
+    if single:
         return k.load(k.read(source), place)
-    if any(own[axis] != whole[axis] for axis in along):
+    if mixed:
         raise InternalError(f"{source.name} {type_} is not contiguous along the vectors of {whole}")
     return k.load(k.read(source), place, lanes, mask)
+
+
+def _repeated_row(
+    k: GroupKernel,
+    source: Value | Buffer,
+    position: Position,
+    shape: Shape,
+    whole: Shape,
+    lanes: int,
+) -> Register:
+    """A vector over several rows of a short last axis, which are all the same in the source."""
+    *before, part = position.parts
+    length, phase = known_dim(whole[part.last - 1]), part.phase or 0
+    start = offset(k, Position(tuple(before)), shape, whole)
+    row = k.load(k.read(source), start, lanes, k.tail_mask(length, lanes))
+    return k.shuffle(row, None, [(phase + lane) % length for lane in range(lanes)])
 
 
 def scalar_number(value: Value) -> float | int | bool | None:

@@ -162,3 +162,18 @@ def test_transposed_matrices(size: tuple[int, int], target: str) -> None:
     text = "def f(x: {}):\n    return transpose(x, permutation=(1, 0))\n"
     check(text.format(f"f32[{rows}, {columns}]"), target=target)
     check(text.format("f32[R, C]"), {"R": rows, "C": columns}, target=target)
+
+
+@pytest.mark.parametrize("target", ["host", "avx2", "x86-64"])
+@pytest.mark.parametrize("channels", [2, 3, 6, 7, 15])
+def test_rows_shorter_than_vectors(channels: int, target: str) -> None:
+    text = f"""
+def f(x: f32[N, T, {channels}], a: f32[{channels}], b: f32[1, 1, {channels}], c: f32[N, T, 1]):
+    y = add(multiply(x, a), b)
+    z = multiply(x, c)
+    u = multiply(tanh(add(x, 2.0)), a)
+    return y, z, u
+"""
+    for batch, steps in ((1, 1), (2, 5), (3, 37)):
+        check(text, {"N": batch, "T": steps}, target=target)
+    check(text.replace("T", "16").replace("N", "2"), target=target)
