@@ -62,7 +62,7 @@ def layer(x: f32[{", ".join(map(str, ("N", *self.spatial, self.channels)))}]):
 """
         machine = find_target(target)
         loaded = load_plan(lower_graph(parse(text, arrays=weights), machine), machine, "layer")
-        return Executable(loaded.information, loaded.keep)
+        return Executable(loaded.information, loaded.keep, threads=1)
 
 
 def square(

@@ -27,11 +27,13 @@ def compile(
     batch: int | None = None,
     target: str = "host",
     dims: Mapping[str, int] | None = None,
+    threads: int | None = None,
 ) -> Executable:
     """Compile a model, a graph or a model file to native code in this process.
 
     The executable serves every batch size unless `batch`, or other symbolic `dims` by name, fix
-    them for more speed. Its `trace` holds what every pass did; its `save(path)` writes a library.
+    them for more speed. Calls use at most so many `threads`, by default as many as there are
+    processors. Its `trace` holds what every pass did; its `save(path)` writes a library.
     """
     from kerac.backends.llvm.jit import load_plan
     from kerac.backends.llvm.target import find_target
@@ -42,6 +44,7 @@ def compile(
     return Executable(
         loaded.information,
         loaded.keep,
+        threads=threads,
         trace=trace,
         save=lambda path: save_library(plan, machine, path),
     )
@@ -53,14 +56,18 @@ def compile_library(
     batch: int | None = None,
     target: str = "host",
     dims: Mapping[str, int] | None = None,
+    threads: bool = True,
 ) -> LibraryFiles:
-    """Compile to a library at `path` without loading it; the file's ending says which kind."""
+    """Compile to a library at `path` without loading it; the file's ending says which kind.
+
+    Without `threads` the library can only use the one that calls it, and needs no POSIX threads.
+    """
     from kerac.backends.llvm.target import find_target
 
     _library_kind(path)
     machine = find_target(target)
     trace, plan = lower(graph_of(model), machine, batch, dims)
-    return save_library(plan, machine, path, trace)
+    return save_library(plan, machine, path, trace, threads)
 
 
 def export_onnx(model: Any, path: str | os.PathLike[str], opset: int | None = None) -> None:
@@ -157,7 +164,11 @@ class LibraryFiles:
 
 
 def save_library(
-    plan: Plan, target: Target, path: str | os.PathLike[str], trace: Trace | None = None
+    plan: Plan,
+    target: Target,
+    path: str | os.PathLike[str],
+    trace: Trace | None = None,
+    threads: bool = True,
 ) -> LibraryFiles:
     """Write `plan` as a shared library (.so), an object (.o) or an archive (.a), and its header."""
     from kerac.backends.llvm.ahead_of_time import link_library, make_archive, object_code
@@ -167,7 +178,7 @@ def save_library(
     kind = _library_kind(path)
     name = c_identifier(output.stem.removeprefix("lib"))
     header = output.with_suffix(".h")
-    code, information = object_code(plan, target, name)
+    code, information = object_code(plan, target, name, threads)
     with tempfile.TemporaryDirectory(prefix="kerac-") as folder, atomic_path(output) as result:
         objects = Path(folder) / f"{name}.o"
         objects.write_bytes(code)

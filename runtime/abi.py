@@ -3,6 +3,7 @@
     NAME_info()                                       -> const kerac_info *
     NAME_workspace_size(dims...)                      -> bytes a run needs, or 0
     NAME_run(inputs, outputs, dims..., workspace)     -> 0 or a code of `RETURN_CODES`
+    NAME_set_threads(threads)                         for runs that say nothing of it; 1 at first
     kerac_library_info()                              NAME_info for loaders that know no name
 
 An output that replaces an input is written over it: both pointers are the same.
@@ -20,7 +21,7 @@ import numpy as np
 
 from kerac.runtime.errors import LibraryError
 
-ABI_VERSION = 2
+ABI_VERSION = 3
 LIBRARY_SYMBOL = "kerac_library_info"
 ALIGNMENT = 64  # bytes, of the workspace
 DERIVED = -(2**63)  # a dimension of an output that is computed: ask output_shape
@@ -57,10 +58,24 @@ WorkspaceSizeFunction = ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p)
 OutputShapeFunction = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p
 )
-RunFunction = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p
-)
+RunFunction = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 5)
+TaskFunction = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
+ParallelFor = ctypes.CFUNCTYPE(None, ctypes.c_void_p, TaskFunction, ctypes.c_void_p, ctypes.c_int64)
 InfoFunction = ctypes.CFUNCTYPE(ctypes.c_void_p)
+
+
+class KeracParallel(ctypes.Structure):
+    """`kerac_parallel`: how a run uses threads.
+
+    At most `threads` work on it: those of the library, or what `parallel_for` does with context,
+    task, data and count: call task(data, 0 ... count - 1) in any order, and return after the last.
+    """
+
+    _fields_ = [
+        ("threads", ctypes.c_int64),
+        ("parallel_for", ctypes.c_void_p),
+        ("context", ctypes.c_void_p),
+    ]
 
 
 class KeracTensor(ctypes.Structure):

@@ -14,6 +14,7 @@ from kerac.runtime.abi import (
     ALIGNMENT,
     DERIVED,
     RETURN_CODES,
+    KeracParallel,
     ModelInfo,
     TensorInfo,
     info_at,
@@ -43,10 +44,14 @@ class Executable:
         info_address: int,
         keepalive: object = None,
         *,
+        threads: int | None = None,
         trace: Any = None,
         save: Callable[[str | os.PathLike[str]], Any] | None = None,
     ) -> None:
-        """Read the `kerac_info` at `info_address`, which lives as long as `keepalive`."""
+        """Read the `kerac_info` at `info_address`, which lives as long as `keepalive`.
+
+        Calls use at most so many `threads`, by default as many as the process may run on.
+        """
         structure = info_at(info_address)
         self.info: ModelInfo = read_info(structure)
         check_signature(self.info)
@@ -57,6 +62,9 @@ class Executable:
         self._function = structure.run
         self._input_dtypes = tuple(tensor.numpy_dtype for tensor in self.info.inputs)
         self._output_dtypes = tuple(tensor.numpy_dtype for tensor in self.info.outputs)
+        self._parallel = KeracParallel()
+        self._parallel_address = ctypes.addressof(self._parallel)
+        self.threads = available_threads() if threads is None else threads
         self._plans: dict[Shapes, _Plan] = {}
         # output number -> number of the input that it is written over
         self._replaced = {
@@ -66,6 +74,19 @@ class Executable:
         }
         # what a call needs for itself; as many as calls ever ran at the same time
         self._free: list[_Frame] = []
+
+    @property
+    def threads(self) -> int:
+        """At most so many threads work on a call; results are the same for any number."""
+        return int(self._parallel.threads)
+
+    @threads.setter
+    def threads(self, threads: int) -> None:
+        if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+            raise InputError(
+                f"{self.info.name}: threads must be a positive integer, but is {threads!r}"
+            )
+        self._parallel.threads = min(threads, 2**31)
 
     @property
     def inputs(self) -> tuple[TensorInfo, ...]:
@@ -181,7 +202,11 @@ class Executable:
             frame.inputs[:] = [array.ctypes.data for array in arrays]
             frame.outputs[:] = [array.ctypes.data for array in outputs]
         code = self._function(
-            frame.inputs_address, frame.outputs_address, plan.dims_address, frame.workspace_address
+            frame.inputs_address,
+            frame.outputs_address,
+            plan.dims_address,
+            frame.workspace_address,
+            self._parallel_address,
         )
         self._free.append(frame)
         if code:
@@ -239,6 +264,13 @@ class _Frame:
         self._block = np.empty(size + 2 * ALIGNMENT, np.uint8)
         self.workspace_address = -(-self._block.ctypes.data // ALIGNMENT) * ALIGNMENT
         self.size = size
+
+
+def available_threads() -> int:
+    """Processors that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _found(array: Any) -> str:

@@ -34,7 +34,8 @@ _NOTES = """\
  * The workspace has {prefix}_workspace_size(...) bytes and is aligned to {alignment}; its content
  * does not matter.
  * A run allocates nothing, keeps no state and calls nothing but the C library, so any number of
- * threads may run at the same time, each with a workspace and outputs of its own.
+ * threads may run at the same time, each with a workspace and outputs of its own. Threads of the
+ * library are started by the first run that uses them; a run that finds them busy works alone.
  * Every input is safe: indices outside a table are clamped to its first or last row.
  * On an error code nothing was computed."""
 
@@ -55,6 +56,15 @@ typedef struct {{
     int64_t replaces;     /* an output: the input that it is written over, or -1 */
 }} kerac_tensor;
 
+/* How a run uses threads: at most so many, of the library or by a function of yours. */
+typedef struct {{
+    int64_t threads;
+    /* NULL, or: call task(data, 0 ... count - 1) in any order, and return after the last one */
+    void (*parallel_for)(void *context, void (*task)(void *data, int64_t number), void *data,
+                         int64_t count);
+    void *context;
+}} kerac_parallel;
+
 typedef struct {{
     int64_t abi_version;
     const char *name;
@@ -71,8 +81,9 @@ typedef struct {{
     size_t (*workspace_size)(const int64_t *dims);
     /* writes outputs[output].ndim lengths */
     int (*output_shape)(int64_t output, const int64_t *dims, int64_t *shape);
+    /* `parallel` may be NULL: as set_threads said */
     int (*run)(const void *const *inputs, void *const *outputs, const int64_t *dims,
-               void *workspace);
+               void *workspace, const kerac_parallel *parallel);
 }} kerac_info;
 #elif KERAC_ABI_VERSION != {version}
 #error "headers of models that different versions of kerac compiled cannot be included together"
@@ -91,6 +102,9 @@ size_t {prefix}_workspace_size({dims});
 
 /* Compute the outputs; returns KERAC_OK or another code above. */
 int {prefix}_run(const void *const *inputs, void *const *outputs, {run_dims}void *workspace);
+
+/* How many threads later runs use, 1 at first; results are the same for any number. */
+void {prefix}_set_threads(int64_t threads);
 
 #ifdef __cplusplus
 }}

@@ -16,8 +16,11 @@ _loaded: dict[str, list[Identity]] = {}
 _lock = threading.Lock()
 
 
-def load(path: str | os.PathLike[str]) -> Executable:
-    """Load the compiled model in the shared library `path`; it stays loaded with the process."""
+def load(path: str | os.PathLike[str], threads: int | None = None) -> Executable:
+    """Load the compiled model in the shared library `path`; it stays loaded with the process.
+
+    Calls use at most so many `threads`, by default as many as the process may run on.
+    """
     check_library(path, LIBRARY_SYMBOL)
     try:
         library = ctypes.CDLL(_loader_name(os.path.realpath(path)))
@@ -28,7 +31,7 @@ def load(path: str | os.PathLike[str]) -> Executable:
         fact = f"{os.fspath(path)}: was not made by kerac: it exports no {LIBRARY_SYMBOL}"
         raise LibraryError(fact) from None
     try:
-        return Executable(find() or 0, keepalive=library)
+        return Executable(find() or 0, keepalive=library, threads=threads)
     except LibraryError as error:
         fact = f"{os.fspath(path)}: {error.fact}"
         raise LibraryError(fact, details=error.details, remedy=error.remedy) from None

@@ -27,11 +27,15 @@ class LinkError(CompileError):
     """No linker was found, or it failed."""
 
 
-def object_code(plan: Plan, target: Target, name: str) -> tuple[bytes, ModelInfo]:
+def object_code(
+    plan: Plan, target: Target, name: str, threads: bool = True
+) -> tuple[bytes, ModelInfo]:
     """An object file whose functions begin with `name`, weights inside, and its description."""
     with tempfile.TemporaryDirectory(prefix="kerac-") as folder:
         path = Path(folder) / "weights"
-        module = build_module(plan, target, name, assembly=_weights_assembly(name, path))
+        module = build_module(
+            plan, target, name, assembly=_weights_assembly(name, path), threads=threads
+        )
         size = module.weights.size
         if size > LARGEST_WEIGHTS:
             raise UnsupportedError(
@@ -86,7 +90,7 @@ def find_compiler() -> list[str]:
 def link_library(objects: Path, output: Path, library_name: str) -> None:
     """Make the shared library `output` from an object; the loader knows it as `library_name`."""
     flags = ["-shared", f"-Wl,-soname,{library_name}", "-Wl,-z,noexecstack", "-Wl,--no-undefined"]
-    _run([*find_compiler(), *flags, "-o", str(output), str(objects), "-lm"], "link")
+    _run([*find_compiler(), *flags, "-o", str(output), str(objects), "-lm", "-pthread"], "link")
 
 
 def make_archive(objects: Path, output: Path) -> None:

@@ -5,6 +5,7 @@ The layout is that of `kerac.runtime.abi`, which header and loader share.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from kerac.backends.llvm.plan import Plan
@@ -83,7 +84,13 @@ def information_text(information: ModelInfo, name: str) -> str:
             f"define weak ptr @{LIBRARY_SYMBOL}() #0 {{\n  ret ptr @{name}_information\n}}",
             _wrapper(name, "workspace_size", "i64", [], [], symbols),
             _wrapper(
-                name, "run", "i32", ["ptr %inputs", "ptr %outputs"], ["ptr %workspace"], symbols
+                name,
+                "run",
+                "i32",
+                ["ptr %inputs", "ptr %outputs"],
+                ["ptr %workspace"],
+                symbols,
+                ["ptr null"],
             ),
         ]
     )
@@ -123,9 +130,15 @@ def _shape_entry(dim: DimLike, symbols: tuple[str, ...]) -> int:
 
 
 def _wrapper(
-    name: str, what: str, result: str, before: list[str], after: list[str], symbols: tuple[str, ...]
+    name: str,
+    what: str,
+    result: str,
+    before: list[str],
+    after: list[str],
+    symbols: tuple[str, ...],
+    constants: Sequence[str] = (),
 ) -> str:
-    """The exported function with one int64_t for each dim."""
+    """The exported function with one int64_t for each dim; `constants` are its last arguments."""
     parameters = [*before, *(f"i64 %dim{place}" for place in range(len(symbols))), *after]
     lines = [f"define {result} @{name}_{what}({', '.join(parameters)}) #0 {{"]
     if symbols:
@@ -134,9 +147,8 @@ def _wrapper(
             lines.append(f"  %place{place} = getelementptr i64, ptr %dims, i64 {place}")
             lines.append(f"  store i64 %dim{place}, ptr %place{place}, align 8")
     dims = "ptr %dims" if symbols else "ptr null"
-    lines.append(
-        f"  %result = call {result} @{name}_{what}_dims({', '.join([*before, dims, *after])})"
-    )
+    arguments = ", ".join([*before, dims, *after, *constants])
+    lines.append(f"  %result = call {result} @{name}_{what}_dims({arguments})")
     lines.append(f"  ret {result} %result\n}}")
     return "\n".join(lines)
 

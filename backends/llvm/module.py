@@ -8,9 +8,19 @@ import numpy as np
 
 from kerac.backends.llvm.information import information_text, model_information
 from kerac.backends.llvm.kernel import Emitter
+from kerac.backends.llvm.kernel.regions import has_region
 from kerac.backends.llvm.memory import ALIGNMENT, MemoryPlan, plan_memory
 from kerac.backends.llvm.plan import Buffer, Plan
 from kerac.backends.llvm.target import Target
+from kerac.backends.llvm.threads import (
+    MINIMA,
+    POOL,
+    choose_threads,
+    has_threads,
+    library_pool,
+    process_pool,
+    threads_text,
+)
 from kerac.ir.dims import Dim, DimLike
 from kerac.runtime.abi import DIM_NOT_POSITIVE, NULL_POINTER, WORKSPACE_NOT_ALIGNED, ModelInfo
 
@@ -62,13 +72,17 @@ def build_module(
     weights_address: int | None = None,
     assembly: str = "",
     timed: bool = False,
+    threads: bool = True,
 ) -> Module:
     """Emit `plan`; weights lie at an address of this process, or where `assembly` defines them.
 
     With `timed`, a run notes the cycle counter before its first launch and after each one, in the
-    array of i64 that the function NAME_ticks returns.
+    array of i64 that the function NAME_ticks returns. Without `threads` nothing in it runs in
+    parallel, and it needs no threads of the system.
     """
-    emitter = Emitter()
+    threads = threads and has_threads(target) and any(has_region(k.body) for k in plan.kernels)
+    pool, pool_declared = _pool(target, weights_address is None) if threads else (None, "")
+    emitter = Emitter(pool)
     weights, memory = place_weights(plan), plan_memory(plan)
     kernels = [emitter.function(kernel, "#0") for kernel in plan.kernels]
     if weights_address is None:
@@ -83,16 +97,25 @@ def build_module(
         f'target triple = "{target.triple}"',
         assembly,
         declared,
+        pool_declared,
         *kernels,
         functions.run(name),
         functions.ticks(name),
         functions.workspace_size(name),
         functions.output_shape(name),
         information_text(information, name),
-        *emitter.declarations,
+        threads_text(name),
+        *dict.fromkeys([*emitter.declarations, *(MINIMA if pool_declared else ())]),
         _attributes(target),
     ]
     return Module("\n".join(parts) + "\n", weights, memory, information)
+
+
+def _pool(target: Target, is_library: bool) -> tuple[str, str]:
+    """Where the pool is found, and what the module holds of it."""
+    if is_library:
+        return f"@{POOL}", library_pool(target)
+    return f"inttoptr (i64 {process_pool(target)} to ptr)", ""
 
 
 def _attributes(target: Target) -> str:
@@ -162,7 +185,7 @@ class _Functions:
         self.emitter.lines.append(f"{label}:")
 
     def run(self, name: str) -> str:
-        """int NAME_run_dims(inputs, outputs, dims, workspace)"""
+        """int NAME_run_dims(inputs, outputs, dims, workspace, parallel)"""
         emit, graph = self.emitter, self.plan.graph
         self._begin()
         pointers = ["inputs"] * bool(graph.inputs) + ["outputs"] + ["dims"] * bool(graph.symbols)
@@ -181,17 +204,19 @@ class _Functions:
             **{("output", i): self._array("outputs", i) for i in range(len(graph.outputs))},
         }
         addresses = self._addresses(arrays)
+        emit.lines += choose_threads(name)
         self._tick(name, 0)
         for number, launch in enumerate(self.plan.launches, start=1):
             arguments = [f"ptr {addresses[buffer]}" for buffer in launch.buffers]
             arguments += [f"i64 {self.symbols[symbol]}" for symbol in launch.kernel.dims]
+            arguments += ["ptr %.parallel"] * emit.is_parallel(launch.kernel)
             emit.line(f"call void @{launch.kernel.name}({', '.join(arguments)})")
             self._tick(name, number)
         emit.line("ret i32 0")
         for code in (NULL_POINTER, DIM_NOT_POSITIVE, WORKSPACE_NOT_ALIGNED):
             emit.lines.append(f"fail{code}:")
             emit.line(f"ret i32 {code}")
-        parameters = "ptr %inputs, ptr %outputs, ptr %dims, ptr %workspace"
+        parameters = "ptr %inputs, ptr %outputs, ptr %dims, ptr %workspace, ptr %parallel"
         head = f"define internal i32 @{name}_run_dims({parameters}) #0 {{"
         return "\n".join([head, "entry:", *emit.lines, "}"])
 

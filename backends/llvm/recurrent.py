@@ -303,7 +303,8 @@ class _Recurrence:
         """Multiply-adds of some rows through all of time."""
         columns = sum(layout.size for _, layout, _ in self.packed)
         depth = self.units.units + (0 if self.table else self.features)
-        return self.k.multiply(self.k.dim(self.steps), depth * columns * rows)
+        cost: Index = self.k.multiply(self.k.dim(self.steps), depth * columns * rows)
+        return cost
 
     def _project_few(self, products: Sequence[Product], row: Index, steps: Span) -> None:
         for product in products:

@@ -28,7 +28,7 @@ def time_launches(
 ) -> list[LaunchTime]:
     """Times of all launches of `plan` on `inputs`, over runs that fill some seconds."""
     loaded = load_plan(plan, target, "timed", timed=True)
-    executable = Executable(loaded.information, loaded.keep)
+    executable = Executable(loaded.information, loaded.keep, threads=1)
     count = len(plan.launches)
     noted = np.ctypeslib.as_array((ctypes.c_int64 * (count + 1)).from_address(loaded.ticks))
     executable(*inputs)

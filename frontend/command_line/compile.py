@@ -47,6 +47,11 @@ EXAMPLES = (
 @batch_option
 @dims_option
 @click.option("--target", default="host", show_default=True, help="The processor to compile for.")
+@click.option(
+    "--threads/--no-threads",
+    default=True,
+    help="Whether the library can use several threads, which needs POSIX threads.",
+)
 def compile_command(
     model: Path,
     weights: Path | None,
@@ -54,6 +59,7 @@ def compile_command(
     batch: int | None,
     dims: tuple[str, ...],
     target: str,
+    threads: bool,
 ) -> None:
     """Compile MODEL to a native library and its C header.
 
@@ -65,6 +71,8 @@ def compile_command(
     start = time.perf_counter()
     graph = load_graph(model, weights)
     with progress(f"compiling {model}"):
-        files = compile_library(graph, output, batch, target, read_dims(graph, dims))
+        files = compile_library(
+            graph, output, batch, target, read_dims(graph, dims), threads=threads
+        )
     seconds = time.perf_counter() - start
     say(f"{files.library}  {size_text(files.library)}, header {files.header}, in {seconds:.1f} s")

@@ -29,11 +29,20 @@ EXAMPLES = (
     metavar="[NAME=]FILE",
     help="Where to write: .npy, .npz for several outputs, or - for stdout.",
 )
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="At most so many threads; as many as there are processors unless given.",
+)
 def run_command(
-    model: Path, weights: Path | None, inputs: tuple[str, ...], outputs: tuple[str, ...]
+    model: Path,
+    weights: Path | None,
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    threads: int | None,
 ) -> None:
     """Run MODEL, a model file or a compiled library, on arrays."""
-    executable = load_executable(model, weights)
+    executable = load_executable(model, weights, threads)
     arrays = read_inputs(executable.inputs, inputs)
     with progress("running"):
         results = executable(arrays)

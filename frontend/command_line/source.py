@@ -66,19 +66,21 @@ def load_graph(path: Path, weights: Path | None = None, numbers_matter: bool = T
     return graph
 
 
-def load_executable(path: Path, weights: Path | None = None) -> Executable:
-    """A library, loaded, or a model, compiled."""
+def load_executable(
+    path: Path, weights: Path | None = None, threads: int | None = None
+) -> Executable:
+    """A library, loaded, or a model, compiled; its calls use at most so many threads."""
     if is_library(path):
         from kerac.runtime import load
 
         if weights:
             raise click.UsageError("--weights is for models; a library has its own")
-        return load(path)
+        return load(path, threads)
     from kerac.compile import compile
 
     graph = load_graph(path, weights)
     with progress(f"compiling {path}"):
-        return compile(graph)
+        return compile(graph, threads=threads)
 
 
 def read_dims(graph: Graph, texts: tuple[str, ...]) -> dict[str, int]:

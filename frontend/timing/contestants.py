@@ -48,7 +48,7 @@ def prepare_kerac(job: Job) -> Run:
     """The model compiled in memory, or the library loaded."""
     from kerac.command_line.source import load_executable
 
-    executable = load_executable(job.model, job.weights)
+    executable = load_executable(job.model, job.weights, job.threads)
     arrays = [job.inputs[tensor.name] for tensor in executable.inputs]
 
     def run() -> Sequence[Array]:

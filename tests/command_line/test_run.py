@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kerac.runtime.abi import ABI_VERSION
 from tests.command_line.conftest import Run, reference_mlp
 from tests.compare import assert_close
 
@@ -124,7 +125,7 @@ def test_info_of_a_library(kerac: Run, mlp: Path, tmp_path: Path) -> None:
     kerac("compile", mlp, "-o", library)
     found = json.loads(kerac("info", library, "--json").stdout)
     assert found["kind"] == "library"
-    assert found["abi_version"] == 2
+    assert found["abi_version"] == ABI_VERSION
     assert found["inputs"] == [{"name": "x", "type": "f32[N, 3]"}]
     assert found["file_bytes"] == library.stat().st_size
     assert "interface  version 2" in kerac("info", library).stdout

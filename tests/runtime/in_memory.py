@@ -7,6 +7,7 @@ import numpy as np
 
 from kerac.runtime import Executable, ModelInfo, TensorInfo
 from kerac.runtime.abi import (
+    ABI_VERSION,
     DTYPES,
     KeracInfo,
     KeracTensor,
@@ -29,14 +30,14 @@ def executable(
     outputs: Sequence[TensorInfo],
     compute: Compute,
     workspace_size: int = 256,
-    version: int = 2,
+    version: int = ABI_VERSION,
 ) -> Executable:
     """An executable that calls `compute` on arrays; it gives outputs, or an error code."""
     entries = {entry for value in inputs for entry in value.shape if entry < 0}
     names = tuple("NTHW"[: len(entries - {-(2**63)})])
     model = ModelInfo("model", "a test", "memory", names, tuple(inputs), tuple(outputs), 0)
 
-    def run(given: int, wanted: int, dims: int, workspace: int) -> int:
+    def run(given: int, wanted: int, dims: int, workspace: int, _: int) -> int:
         if workspace % 64:
             return 3
         bound = [ctypes.c_int64.from_address(dims + 8 * i).value for i in range(len(names))]

@@ -31,12 +31,14 @@ static int output_shape(int64_t output, const int64_t *lengths, int64_t *shape)
     return KERAC_OK;
 }
 
-static int run(const void *const *in, void *const *out, const int64_t *lengths, void *workspace)
+static int run(const void *const *in, void *const *out, const int64_t *lengths, void *workspace,
+               const kerac_parallel *parallel)
 {
     const float *x, *bias;
     float *y, *doubled = workspace;
     int32_t *flat;
     int64_t i;
+    (void)parallel;
 
     if (!in || !out || !workspace || !in[0] || !in[1] || !out[0] || !out[1])
         return KERAC_NULL_POINTER;
@@ -83,5 +85,10 @@ size_t hand_workspace_size(int64_t batch)
 
 int hand_run(const void *const *in, void *const *out, int64_t batch, void *workspace)
 {
-    return run(in, out, &batch, workspace);
+    return run(in, out, &batch, workspace, NULL);
+}
+
+void hand_set_threads(int64_t threads)
+{
+    (void)threads;
 }

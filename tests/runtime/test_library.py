@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from kerac.runtime import InputError, LibraryError, load
+from kerac.runtime.abi import ABI_VERSION
 from tests.runtime.conftest import HAND
 
 BIAS = np.array([1, -5, 0], np.float32)
@@ -120,7 +121,7 @@ def test_libraries_of_other_versions(compile_library: Builder) -> None:
     with pytest.raises(LibraryError) as error:
         load(path)
     assert str(error.value) == (
-        f"{path}: the library has version 7 of the interface, but 2 is read here\n"
+        f"{path}: the library has version 7 of the interface, but {ABI_VERSION} is read here\n"
         "  Compile the model again with this version of kerac."
     )
 
