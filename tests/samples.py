@@ -37,6 +37,7 @@ from kerac.ir.ops import (
     LogSoftmax,
     Matmul,
     MaxPool,
+    MaxPoolGradient,
     Multiply,
     Pad,
     Parameter,
@@ -232,6 +233,22 @@ def convolution_gradient() -> list[Sample]:
     ]
 
 
+def pooling_gradient() -> list[Sample]:
+    rows = (
+        ((2, 2), (2, 2), "f32[N, 9, 8, 5]", "f32[N, 4, 4, 5]"),
+        ((3, 3), (2, 1), "f32[N, 9, 8, 37]", "f32[N, 4, 6, 37]"),
+        ((2,), (3,), "f32[N, 11, 4]", "f32[N, 4, 4]"),
+    )
+    return [
+        Sample(
+            MaxPoolGradient(window, strides),
+            # all elements are equal, so that the first one of each window gets all
+            (tensor(x, 2, 2), Sample(MaxPool(window, strides), (tensor(x, 2, 2),)), tensor(g)),
+        )
+        for window, strides, x, g in rows
+    ]
+
+
 def pooling() -> list[Sample]:
     return [
         Sample(kind(window, strides, padding), (tensor(x),))
@@ -397,6 +414,7 @@ SAMPLES = numbered(
         *convolution_of_other_shapes(),
         *convolution_gradient(),
         *pooling(),
+        *pooling_gradient(),
         *normalization(),
         *reduction(),
         *movement(),

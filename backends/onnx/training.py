@@ -7,10 +7,11 @@ from kerac.backends.onnx.registry import UNSUPPORTED, Result, exports, same_orde
 from kerac.ir import Value
 from kerac.ir.ops.convolution_gradient import ConvolutionKernelGradient
 from kerac.ir.ops.movement import ScatterAdd
+from kerac.ir.ops.pooling_gradient import MaxPoolGradient
 from kerac.ir.ops.random import RandomNormal, RandomUniform
 from kerac.ir.ops.training import Dropout, StopGradient
 
-for _op in (RandomUniform, RandomNormal, ConvolutionKernelGradient):
+for _op in (RandomUniform, RandomNormal, ConvolutionKernelGradient, MaxPoolGradient):
     UNSUPPORTED[_op] = "acts in training only"
 UNSUPPORTED[ScatterAdd] = "acts in training only"
 

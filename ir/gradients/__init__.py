@@ -8,6 +8,7 @@ from kerac.ir.gradients import (
     leaves,
     movement,
     normalization,
+    pooling,
     reduction,
 )
 from kerac.ir.gradients.registry import GRADIENTS, WITHOUT_GRADIENT, gradient_of
@@ -24,6 +25,7 @@ __all__ = [
     "leaves",
     "movement",
     "normalization",
+    "pooling",
     "reduction",
     "reverse",
 ]

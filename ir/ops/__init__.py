@@ -11,6 +11,7 @@ from kerac.ir.ops.iota import *  # noqa: F403
 from kerac.ir.ops.movement import *  # noqa: F403
 from kerac.ir.ops.normalization import *  # noqa: F403
 from kerac.ir.ops.pooling import *  # noqa: F403
+from kerac.ir.ops.pooling_gradient import *  # noqa: F403
 from kerac.ir.ops.random import *  # noqa: F403
 from kerac.ir.ops.recurrent import *  # noqa: F403
 from kerac.ir.ops.reduction import *  # noqa: F403
