@@ -21,7 +21,6 @@ from kerac.ir.ops import (
     Concatenate,
     Constant,
     Convolution,
-    ConvolutionKernelGradient,
     Dense,
     Dropout,
     Gather,
@@ -37,12 +36,9 @@ from kerac.ir.ops import (
     LogSoftmax,
     Matmul,
     MaxPool,
-    MaxPoolGradient,
     Multiply,
     Pad,
     Parameter,
-    RandomNormal,
-    RandomUniform,
     ReduceMax,
     ReduceMean,
     ReduceMin,
@@ -67,6 +63,7 @@ from kerac.ir.ops import (
 from kerac.ir.types import TensorType
 from tests.sample import Operand, Sample, numbered, tensor, weight
 from tests.samples_elementwise import binary, unary
+from tests.samples_training import convolution_gradient, pooling_gradient, random
 
 N, T = symbol("N"), symbol("T")
 FOUR_AXES = "f32[N, 7, 6, 8]"
@@ -92,16 +89,6 @@ def leaves() -> list[Sample]:
         Sample(Multiply(), (tensor("f32[N, T]"), Sample(Length(N * T + 1)))),
         Sample(Add(), (tensor("i32[N]", -9, 9), Sample(Length(N, "i32")))),
         Sample(Length(5)),
-    ]
-
-
-def random() -> list[Sample]:
-    key = tensor("u32[2]", 0, 2**32 - 1)
-    return [
-        Sample(RandomUniform((37,)), (key,)),
-        Sample(RandomUniform((3, 5, 1), stream=7), (key,)),
-        Sample(RandomNormal((65, 3), stream=2**32 - 1), (key,)),
-        Sample(RandomUniform(()), (key,)),
     ]
 
 
@@ -217,35 +204,6 @@ def convolution_of_other_shapes() -> list[Sample]:
         convolved(Convolution(dilation=(2,), padding=((4, 0),)), "f32[N, T, 4]", "f32[3, 4, 7]"),
         convolved(deep, "f32[N, 4, 5, 6, 3]", "f32[2, 3, 3, 3, 4]"),
         convolved(Convolution(groups=3), "f32[N, 4, 5, 6, 3]", "f32[2, 1, 3, 1, 3]"),
-    ]
-
-
-def convolution_gradient() -> list[Sample]:
-    return [
-        Sample(ConvolutionKernelGradient(*attributes), (tensor(x), tensor(g)))
-        for attributes, x, g in (
-            (((3, 3), (1, 1), (1, 1)), "f32[N, 9, 8, 6]", "f32[N, 7, 6, 5]"),
-            (((3, 2), (2, 1), (1, 3)), "f32[N, 9, 8, 17]", "f32[N, 4, 5, 37]"),
-            (((1,), (1,), (1,)), "f32[N, T, 1]", "f32[N, T, 64]"),
-            (((1, 1, 2), (1, 2, 1), (1, 1, 1)), "f32[11, 2, 3, 4, 3]", "f32[11, 2, 2, 3, 4]"),
-            (((3, 3), (1, 1), (1, 1), 3), "f32[N, 5, 5, 6]", "f32[N, 3, 3, 9]"),
-        )
-    ]
-
-
-def pooling_gradient() -> list[Sample]:
-    rows = (
-        ((2, 2), (2, 2), "f32[N, 9, 8, 5]", "f32[N, 4, 4, 5]"),
-        ((3, 3), (2, 1), "f32[N, 9, 8, 37]", "f32[N, 4, 6, 37]"),
-        ((2,), (3,), "f32[N, 11, 4]", "f32[N, 4, 4]"),
-    )
-    return [
-        Sample(
-            MaxPoolGradient(window, strides),
-            # all elements are equal, so that the first one of each window gets all
-            (tensor(x, 2, 2), Sample(MaxPool(window, strides), (tensor(x, 2, 2),)), tensor(g)),
-        )
-        for window, strides, x, g in rows
     ]
 
 

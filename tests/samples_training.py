@@ -1,0 +1,51 @@
+"""Rows of `tests/samples.py` for ops that act in training only: random numbers and gradients."""
+
+from __future__ import annotations
+
+from kerac.ir.ops import (
+    ConvolutionKernelGradient,
+    MaxPool,
+    MaxPoolGradient,
+    RandomNormal,
+    RandomUniform,
+)
+from tests.sample import Sample, tensor
+
+
+def random() -> list[Sample]:
+    key = tensor("u32[2]", 0, 2**32 - 1)
+    return [
+        Sample(RandomUniform((37,)), (key,)),
+        Sample(RandomUniform((3, 5, 1), stream=7), (key,)),
+        Sample(RandomNormal((65, 3), stream=2**32 - 1), (key,)),
+        Sample(RandomUniform(()), (key,)),
+    ]
+
+
+def convolution_gradient() -> list[Sample]:
+    return [
+        Sample(ConvolutionKernelGradient(*attributes), (tensor(x), tensor(g)))
+        for attributes, x, g in (
+            (((3, 3), (1, 1), (1, 1)), "f32[N, 9, 8, 6]", "f32[N, 7, 6, 5]"),
+            (((3, 2), (2, 1), (1, 3)), "f32[N, 9, 8, 17]", "f32[N, 4, 5, 37]"),
+            (((1,), (1,), (1,)), "f32[N, T, 1]", "f32[N, T, 64]"),
+            (((1, 1, 2), (1, 2, 1), (1, 1, 1)), "f32[11, 2, 3, 4, 3]", "f32[11, 2, 2, 3, 4]"),
+            (((3, 3), (1, 1), (1, 1), 3), "f32[N, 5, 5, 6]", "f32[N, 3, 3, 9]"),
+        )
+    ]
+
+
+def pooling_gradient() -> list[Sample]:
+    rows = (
+        ((2, 2), (2, 2), "f32[N, 9, 8, 5]", "f32[N, 4, 4, 5]"),
+        ((3, 3), (2, 1), "f32[N, 9, 8, 37]", "f32[N, 4, 6, 37]"),
+        ((2,), (3,), "f32[N, 11, 4]", "f32[N, 4, 4]"),
+    )
+    return [
+        Sample(
+            MaxPoolGradient(window, strides),
+            # all elements are equal, so that the first one of each window gets all
+            (tensor(x, 2, 2), Sample(MaxPool(window, strides), (tensor(x, 2, 2),)), tensor(g)),
+        )
+        for window, strides, x, g in rows
+    ]
