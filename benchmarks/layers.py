@@ -4,7 +4,8 @@
     python -m benchmarks.layers vgg16 --batch 4 --only 3x3
 
 Each layer is compiled alone and called on the same arrays again and again, so its weights stay in
-the cache where they fit; in a network they come from further away.
+the cache where they fit; in a network they come from further away. Times are those of a thread with
+a core, whatever else runs, and hold a call from Python: some microseconds.
 """
 
 import statistics
