@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,6 +13,32 @@ from kerac.layers.base import Layer, as_float
 from kerac.tracing import traced
 
 EPSILON = 1e-7  # Keras's `backend.epsilon()`
+
+
+class Moments(NamedTuple):
+    """Number, mean and variance of samples, in float64."""
+
+    count: int
+    mean: np.ndarray[Any, Any]
+    variance: np.ndarray[Any, Any]
+
+    @classmethod
+    def of(cls, x: np.ndarray[Any, Any], axes: tuple[int, ...]) -> Moments:
+        """Those of an array over `axes`."""
+        values = x.astype(np.float64)
+        count = math.prod(x.shape[axis] for axis in axes)
+        if count == 0:
+            raise ShapeError(f"the statistics of no samples are asked for, of shape {x.shape}")
+        return cls(count, np.asarray(values.mean(axes)), np.asarray(values.var(axes)))
+
+    def united(self, other: Moments) -> Moments:
+        """Those of both samples together."""
+        count = self.count + other.count
+        part = other.count / count
+        mean = self.mean * (1 - part) + other.mean * part
+        variance = (self.variance + (self.mean - mean) ** 2) * (1 - part)
+        variance += (other.variance + (other.mean - mean) ** 2) * part
+        return Moments(count, mean, variance)
 
 
 class Rescaling(Layer):
@@ -41,7 +68,7 @@ class Rescaling(Layer):
 class Normalization(Layer):
     """(inputs - mean) / sqrt(variance), one mean and variance for each place along `axis`.
 
-    They are given, or weights that come from a file.
+    They are given, or weights that `adapt` finds or a file holds.
     """
 
     supports_masking = True
@@ -90,6 +117,33 @@ class Normalization(Layer):
             self.adapt_mean = self.add_weight("mean", shape, "zeros", trainable=False)
             self.adapt_variance = self.add_weight("variance", shape, "ones", trainable=False)
             self.count = self.add_weight("count", (), "zeros", trainable=False, dtype="int32")
+
+    def adapt(self, data: Any) -> None:
+        """Take mean and variance from data: an array, or batches of one (x, or x and more)."""
+        if self.mean is not None:
+            raise CompileError(f"Normalization {self.name!r}: mean and variance were given already")
+        batches = [data] if hasattr(data, "__array__") else data
+        total: Moments | None = None
+        for batch in batches:
+            x = np.asarray(batch[0] if isinstance(batch, tuple) else batch)
+            if not self.built:
+                self.build_from_config({"input_shape": x.shape})
+            kept = self.kept_axes(x.ndim)
+            found = Moments.of(x, tuple(axis for axis in range(x.ndim) if axis not in kept))
+            self._check_lengths(found.mean.shape)
+            total = found if total is None else total.united(found)
+        if total is None or self.adapt_mean is None or self.adapt_variance is None:
+            raise CompileError(f"Normalization {self.name!r}: adapts to data, but there is none")
+        self.adapt_mean.assign(total.mean)
+        self.adapt_variance.assign(total.variance)
+
+    def _check_lengths(self, shape: tuple[int, ...]) -> None:
+        known = None if self.adapt_mean is None else self.adapt_mean.shape
+        if shape != known:
+            raise ShapeError(
+                f"Normalization {self.name!r}: has statistics of the shape {known}, "
+                f"but the data has {shape} along axis {self.axis}"
+            )
 
     def call(self, inputs: Value) -> Any:
         x = as_float(inputs)
