@@ -12,6 +12,7 @@ from kerac.ir import Graph, Origin, Value, origin_scope
 from kerac.ir.dims import Dim, DimLike, substitute, symbol, symbols_of
 from kerac.ir.errors import InternalError, ShapeError
 from kerac.ir.graph import unique_name
+from kerac.ir.op import identifier
 from kerac.ir.ops import Parameter, graph_input
 from kerac.ir.types import TensorType
 from kerac.structure import leaves
@@ -125,9 +126,14 @@ def _parameter(variable: Variable, trace: Trace) -> Value:
     while trace.names.setdefault(name, variable) is not variable:
         name = unique_name(name, trace.names)
     if trace.as_inputs:
-        return graph_input(name, variable.type)
+        return graph_input(_input_name(name, trace), variable.type)
     data = variable.data(read=trace.with_weights)
     return Parameter(name, data)(name="_".join(name.split("/")[-2:]))
+
+
+def _input_name(path: str, trace: Trace) -> str:
+    """A name for the input that holds a weight, unlike those of others."""
+    return unique_name(identifier(path), {x.name: None for x in trace.parameters.values()})
 
 
 def update(variable: Variable, value: Value) -> None:

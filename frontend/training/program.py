@@ -1,0 +1,36 @@
+"""A compiled step with the arrays that it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kerac.training.step import Step
+from kerac.variable import Clock, aligned
+
+Array = np.ndarray[Any, Any]
+
+
+class Program:
+    """Run it on the arrays of a batch: it returns the results and changes the variables."""
+
+    def __init__(self, step: Step) -> None:
+        from kerac.compile import compile as compile_graph
+
+        self.step = step
+        self.executable = compile_graph(step.graph)
+        self._state = [variable.live() for variable in step.state]
+        self._targets = [variable.live() for variable in step.changed]
+        self._new = [aligned(array) for array in self._targets]
+        values = step.graph.outputs[: len(step.results)]
+        self._results = [np.empty((), value.tensor_type.numpy_dtype) for value in values]
+
+    def __call__(self, batch: Sequence[Array]) -> list[Array]:
+        """The results, in arrays that the next run overwrites."""
+        self.executable.run_into((*batch, *self._state), (*self._results, *self._new))
+        for target, new in zip(self._targets, self._new, strict=True):
+            target[...] = new
+        Clock.ticks += 1
+        return self._results

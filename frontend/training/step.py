@@ -1,0 +1,154 @@
+"""One step of training or evaluation as one graph, which changes its state in place.
+
+inputs:  x..., y..., weights of samples..., the key of random numbers; then all state
+outputs: what callers read; then the new values of state
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kerac.ir import Graph, Origin, TensorType, Value, ops, origin_scope
+from kerac.ir.graph import unique_name
+from kerac.ir.ops import graph_input
+from kerac.layers.penalties import penalties_on_weights
+from kerac.passes.differentiate import gradients
+from kerac.structure import leaves
+from kerac.tracing import Trace, traced, tracing, update, with_equal_dims
+from kerac.variable import Variable
+
+KEY = TensorType("u32", (2,))
+
+
+@dataclass(frozen=True)
+class Step:
+    """The graph of a step, the state behind its last inputs, and what it changes of that."""
+
+    graph: Graph
+    batch: tuple[str, ...]
+    """Names of the inputs that change from batch to batch."""
+    state: tuple[Variable, ...]
+    results: tuple[str, ...]
+    """Names of the first outputs."""
+    changed: tuple[Variable, ...]
+    """The variables whose new values are the outputs behind the results."""
+
+
+@dataclass
+class Parts:
+    """The values of a batch in the graph in the making."""
+
+    x: list[Value]
+    y: list[Value | None]
+    weights: list[Value | None]
+    outputs: list[Value] = field(default_factory=list)
+
+
+Results = Mapping[str, Value]
+Scores = Callable[[Parts], tuple[Value, Results]]
+"""From a batch and the model's outputs to the loss, and to what callers read."""
+
+
+def make_step(
+    model: Any,
+    types: tuple[Mapping[str, TensorType], Mapping[str, TensorType | None], Mapping[str, Any]],
+    scores: Scores,
+    optimizer: Any = None,
+) -> Step:
+    """The step for batches of these types: x, y and weights by names; with an optimizer it trains.
+
+    `scores` may read and `update` variables of its own, such as sums of metrics.
+    """
+    x_types, y_types, weight_types = types
+
+    def attempt(known: dict[str, TensorType]) -> Step:
+        return _Maker(model, optimizer).make(known, (y_types, weight_types), scores)
+
+    return with_equal_dims(attempt, x_types)
+
+
+class _Maker:
+    """A step in the making."""
+
+    def __init__(self, model: Any, optimizer: Any) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        is_training = optimizer is not None
+        self.key = graph_input("key", KEY)
+        name = f"{model.name}_{'train' if is_training else 'test'}"
+        self.trace = Trace(
+            name, training=is_training, as_inputs=True, key=self.key if is_training else None
+        )
+        self.inputs: dict[str, Value] = {}
+
+    def make(
+        self,
+        x_types: Mapping[str, TensorType],
+        other_types: tuple[Mapping[str, TensorType | None], ...],
+        scores: Scores,
+    ) -> Step:
+        """The step."""
+        # the names of inputs are taken before those of weights
+        x = self._inputs(x_types, "")
+        y, weights = (
+            self._inputs(types, suffix)
+            for types, suffix in zip(other_types, ("_true", "_weight"), strict=True)
+        )
+        if self.trace.key is not None:
+            self.inputs["key"] = self.key
+        parts = Parts([v for v in x if v is not None], y, weights)
+        with tracing(self.trace), origin_scope(Origin()):
+            results = self._state_step(parts, scores)
+        return self._finished(results)
+
+    def _inputs(self, types: Mapping[str, TensorType | None], suffix: str) -> list[Value | None]:
+        found: list[Value | None] = []
+        for name, type_ in types.items():
+            if type_ is None:
+                found.append(None)
+                continue
+            name = unique_name(f"{name}{suffix}", self.inputs)
+            self.inputs[name] = graph_input(name, type_)
+            found.append(self.inputs[name])
+        return found
+
+    def _state_step(self, parts: Parts, scores: Scores) -> Results:
+        trainable = self.model.trainable_weights if self.optimizer else []
+        values = [traced(variable) for variable in trainable]
+        parts.outputs = leaves(self.model.functional().run(parts.x))
+        loss, results = scores(parts)
+        penalties = [total(x) for x in (*self.trace.losses, *penalties_on_weights(self.model))]
+        for penalty in penalties:
+            loss = ops.add(loss, penalty)
+        if self.optimizer is not None:
+            self._optimize(loss, trainable, values)
+        return {"loss": loss, **results}
+
+    def _optimize(self, loss: Value, trainable: Sequence[Variable], values: list[Value]) -> None:
+        state = [traced(variable) for variable in self.optimizer.variables]
+        found = gradients(self.optimizer.scale_loss(loss, state), values)
+        new_weights, new_state = self.optimizer.update(found, values, state)
+        old = (*values, *state)
+        variables = (*trainable, *self.optimizer.variables)
+        for variable, before, after in zip(
+            variables, old, (*new_weights, *new_state), strict=True
+        ):
+            if after is not before:
+                update(variable, after)
+
+    def _finished(self, results: Results) -> Step:
+        state = self.trace.parameters
+        changed = {v: x for v, x in self.trace.updates.items() if v in state}
+        graph = Graph(
+            self.trace.name,
+            (*self.inputs.values(), *state.values()),
+            (*results.values(), *changed.values()),
+        )
+        return Step(graph, tuple(self.inputs), tuple(state), tuple(results), tuple(changed))
+
+
+def total(x: Value) -> Value:
+    """The sum of all elements."""
+    return ops.reduce_sum(x, tuple(range(x.ndim))) if x.ndim else x
