@@ -3,6 +3,7 @@
 from kerac import (
     activations,
     backend,
+    callbacks,
     constraints,
     datasets,
     initializers,
@@ -32,6 +33,7 @@ __all__ = [
     "Variable",
     "activations",
     "backend",
+    "callbacks",
     "compile",
     "compile_library",
     "constraints",

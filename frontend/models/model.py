@@ -18,13 +18,14 @@ from kerac.layers.base import Layer
 from kerac.structure import leaves, map_structure, pack
 from kerac.tensor import KerasTensor, shape_of
 from kerac.tracing import Trace, trace_function, with_equal_dims
+from kerac.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from kerac.models.functional import Functional
     from kerac.runtime import Executable
 
 
-class Model(Layer, registered=False):
+class Model(Trainer, Layer, registered=False):
     """Layers with inputs and outputs. `Model(inputs, outputs)` makes a functional model.
 
     A subclass makes its layers in `__init__` and states what they compute in `call`.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kerac.training.step import Step
-from kerac.variable import Clock, aligned
+from kerac.variable import Clock
 
 Array = np.ndarray[Any, Any]
 
@@ -22,15 +22,12 @@ class Program:
         self.step = step
         self.executable = compile_graph(step.graph)
         self._state = [variable.live() for variable in step.state]
-        self._targets = [variable.live() for variable in step.changed]
-        self._new = [aligned(array) for array in self._targets]
+        self._changed = [variable.live() for variable in step.changed]
         values = step.graph.outputs[: len(step.results)]
         self._results = [np.empty((), value.tensor_type.numpy_dtype) for value in values]
 
     def __call__(self, batch: Sequence[Array]) -> list[Array]:
         """The results, in arrays that the next run overwrites."""
-        self.executable.run_into((*batch, *self._state), (*self._results, *self._new))
-        for target, new in zip(self._targets, self._new, strict=True):
-            target[...] = new
+        self.executable.run_into((*batch, *self._state), (*self._results, *self._changed))
         Clock.ticks += 1
         return self._results

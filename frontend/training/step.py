@@ -49,22 +49,26 @@ class Parts:
 Results = Mapping[str, Value]
 Scores = Callable[[Parts], tuple[Value, Results]]
 """From a batch and the model's outputs to the loss, and to what callers read."""
+Record = Callable[[Value, Parts], Value]
+"""What callers read of the loss with all penalties."""
 
 
 def make_step(
     model: Any,
     types: tuple[Mapping[str, TensorType], Mapping[str, TensorType | None], Mapping[str, Any]],
     scores: Scores,
+    record: Record,
     optimizer: Any = None,
 ) -> Step:
     """The step for batches of these types: x, y and weights by names; with an optimizer it trains.
 
-    `scores` may read and `update` variables of its own, such as sums of metrics.
+    `scores` and `record` may read and `update` variables of their own, such as sums of metrics.
     """
     x_types, y_types, weight_types = types
 
     def attempt(known: dict[str, TensorType]) -> Step:
-        return _Maker(model, optimizer).make(known, (y_types, weight_types), scores)
+        maker = _Maker(model, optimizer)
+        return maker.make(known, (y_types, weight_types), (scores, record))
 
     return with_equal_dims(attempt, x_types)
 
@@ -87,7 +91,7 @@ class _Maker:
         self,
         x_types: Mapping[str, TensorType],
         other_types: tuple[Mapping[str, TensorType | None], ...],
-        scores: Scores,
+        functions: tuple[Scores, Record],
     ) -> Step:
         """The step."""
         # the names of inputs are taken before those of weights
@@ -100,7 +104,7 @@ class _Maker:
             self.inputs["key"] = self.key
         parts = Parts([v for v in x if v is not None], y, weights)
         with tracing(self.trace), origin_scope(Origin()):
-            results = self._state_step(parts, scores)
+            results = self._state_step(parts, *functions)
         return self._finished(results)
 
     def _inputs(self, types: Mapping[str, TensorType | None], suffix: str) -> list[Value | None]:
@@ -114,7 +118,7 @@ class _Maker:
             found.append(self.inputs[name])
         return found
 
-    def _state_step(self, parts: Parts, scores: Scores) -> Results:
+    def _state_step(self, parts: Parts, scores: Scores, record: Record) -> Results:
         trainable = self.model.trainable_weights if self.optimizer else []
         values = [traced(variable) for variable in trainable]
         parts.outputs = leaves(self.model.functional().run(parts.x))
@@ -124,7 +128,7 @@ class _Maker:
             loss = ops.add(loss, penalty)
         if self.optimizer is not None:
             self._optimize(loss, trainable, values)
-        return {"loss": loss, **results}
+        return {"loss": record(loss, parts), **results}
 
     def _optimize(self, loss: Value, trainable: Sequence[Variable], values: list[Value]) -> None:
         state = [traced(variable) for variable in self.optimizer.variables]
@@ -141,10 +145,14 @@ class _Maker:
     def _finished(self, results: Results) -> Step:
         state = self.trace.parameters
         changed = {v: x for v, x in self.trace.updates.items() if v in state}
+        places = {variable: len(self.inputs) + i for i, variable in enumerate(state)}
         graph = Graph(
             self.trace.name,
             (*self.inputs.values(), *state.values()),
             (*results.values(), *changed.values()),
+            updates=tuple(
+                (places[variable], len(results) + i) for i, variable in enumerate(changed)
+            ),
         )
         return Step(graph, tuple(self.inputs), tuple(state), tuple(results), tuple(changed))
 

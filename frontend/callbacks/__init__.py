@@ -1,0 +1,21 @@
+"""What happens around epochs and batches, as in Keras."""
+
+from kerac.callbacks.base import Callback, CallbackList, LambdaCallback
+from kerac.callbacks.history import History
+from kerac.callbacks.progress import ProgbarLogger
+from kerac.callbacks.rates import LearningRateScheduler, ReduceLROnPlateau
+from kerac.callbacks.records import CSVLogger
+from kerac.callbacks.stopping import EarlyStopping, TerminateOnNaN
+
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ProgbarLogger",
+    "ReduceLROnPlateau",
+    "TerminateOnNaN",
+]

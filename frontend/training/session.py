@@ -1,0 +1,142 @@
+"""A compiled model at work: its steps as native code, and the batches brought into their form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kerac.eager import as_array
+from kerac.ir import TensorType, Value, symbol
+from kerac.ir.errors import CompileError
+from kerac.ir.types import dtype_name
+from kerac.random import new_seed
+from kerac.structure import leaves
+from kerac.training.batches import Batch
+from kerac.training.objectives import Objectives, batch_size
+from kerac.training.program import Program
+from kerac.training.step import Parts, Results, make_step
+
+Array = np.ndarray[Any, Any]
+
+
+class Session:
+    """What `compile` settles. Steps are made when the first batch of their form comes."""
+
+    def __init__(self, model: Any, optimizer: Any, loss: Any, loss_weights: Any) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self.given = (loss, loss_weights)
+        self.key = np.array([new_seed() % 2**32, 0], np.uint32)
+        self._objectives: Objectives | None = None
+        self._programs: dict[Any, Program] = {}
+
+    @property
+    def objectives(self) -> Objectives:
+        """The losses; known as soon as the model has outputs."""
+        if self._objectives is None:
+            names = self.model.functional().output_names
+            self._objectives = Objectives(names, *self.given)
+        return self._objectives
+
+    def reset_metrics(self) -> None:
+        """Forget the batches that records are means of."""
+        if self._objectives is not None:
+            self._objectives.reset_state()
+
+    def run(self, batch: Batch, training: bool) -> dict[str, Array]:
+        """Take a step; returns the records so far, in arrays that the next step overwrites."""
+        if not self.model.built:
+            self.model._build_on(batch.x)
+        x = self.model._arrays(batch.x)
+        y, weights = self._labels(batch, len(x[0]))
+        form = (training, tuple(_form(array) for array in (*y, *weights)), self._frozen())
+        program = self._programs.get(form)
+        if program is None:
+            program = self._programs[form] = self._compile(y, weights, training)
+        arrays = [*x, *(array for array in (*y, *weights) if array is not None)]
+        if training:
+            arrays.append(self.key)
+        results = program(arrays)
+        if training:
+            self.key[1] += np.uint32(1)
+        return dict(zip(program.step.results, results, strict=True))
+
+    def _frozen(self) -> Any:
+        """What a step depends on besides the form of batches: which layers are trained."""
+        return tuple(layer.trainable for layer in self.model.walk())
+
+    def _compile(
+        self, y: list[Array | None], weights: list[Array | None], training: bool
+    ) -> Program:
+        model = self.model.functional()
+        optimizer = self.optimizer if training else None
+        if optimizer is not None:
+            optimizer.build(self.model.trainable_weights)
+        names = model.output_names
+        types = (
+            model.input_types(),
+            {name: _type(array) for name, array in zip(names, y, strict=True)},
+            {name: _type(array) for name, array in zip(names, weights, strict=True)},
+        )
+        return Program(make_step(self.model, types, self._scores, self._record, optimizer))
+
+    def _scores(self, parts: Parts) -> tuple[Value, Results]:
+        return self.objectives.loss(parts)
+
+    def _record(self, loss: Value, parts: Parts) -> Value:
+        return self.objectives.mean.update(loss, batch_size(parts))
+
+    def _labels(
+        self, batch: Batch, samples: int
+    ) -> tuple[list[Array | None], list[Array | None]]:
+        """Labels and weights for each output."""
+        names = self.model.functional().output_names
+        y = spread(batch.y, names, "y")
+        weights = spread(batch.sample_weight, names, "sample_weight", repeat=True)
+        for what, arrays in (("y", y), ("sample_weight", weights)):
+            for name, array in zip(names, arrays, strict=True):
+                if array is not None and len(array) != samples:
+                    raise CompileError(
+                        f"{what} of output {name!r} has {len(array)} samples, but x has {samples}"
+                    )
+        return y, weights
+
+
+def spread(given: Any, names: list[str], what: str, repeat: bool = False) -> list[Array | None]:
+    """Arrays for each output, from one, a list or a dictionary by names of outputs."""
+    if isinstance(given, dict):
+        unknown = [name for name in given if name not in names]
+        if unknown:
+            raise CompileError(
+                f"{what} names the output {unknown[0]!r}, but the model has {', '.join(names)}"
+            )
+        flat = [given.get(name) for name in names]
+    else:
+        flat = [None] * len(names) if given is None else leaves(given)
+    if len(flat) == 1 and repeat:
+        flat *= len(names)
+    if len(flat) != len(names):
+        raise CompileError(
+            f"{what} has {len(flat)} arrays, but the model has {len(names)} outputs "
+            f"({', '.join(names)})"
+        )
+    return [None if array is None else label_array(array) for array in flat]
+
+
+def label_array(array: Any) -> Array:
+    """Labels or weights as steps read them: dense, with 32 bits for 64, bool as numbers."""
+    found = as_array(array)
+    if found.dtype == bool:
+        found = found.astype(np.float32)
+    return np.ascontiguousarray(found)
+
+
+def _form(array: Array | None) -> Any:
+    return None if array is None else (array.shape[1:], array.dtype)
+
+
+def _type(array: Array | None) -> TensorType | None:
+    if array is None:
+        return None
+    return TensorType(dtype_name(array.dtype.name), (symbol("N"), *array.shape[1:]))
