@@ -10,7 +10,7 @@ from kerac.activations import axis_of
 from kerac.constraints import Constraint
 from kerac.initializers import Initializer, Start
 from kerac.ir import Value, ops
-from kerac.ir.errors import ShapeError, UnsupportedError
+from kerac.ir.errors import ShapeError
 from kerac.layers.base import Layer, as_float
 from kerac.layers.masks import align
 from kerac.layers.normalization import length_of
@@ -75,11 +75,12 @@ class BatchNormalization(Layer):
         if not (current_trace().training and self.trainable):
             mean, variance = traced(self.moving_mean), traced(self.moving_variance)
             return ops.BatchNorm(axis, self.epsilon)(x, mean, variance, gamma, beta)
-        if self.renorm:
-            raise UnsupportedError("renorm=True cannot be trained, but only run in inference")
         mean, variance = self.moments(x, axis, mask)
-        move(self.moving_mean, mean, self.momentum)
-        move(self.moving_variance, variance, self.momentum)
+        if self.renorm:
+            gamma, beta = self._renormalize(mean, variance, gamma, beta)
+        else:
+            move(self.moving_mean, mean, self.momentum)
+            move(self.moving_variance, variance, self.momentum)
         return ops.BatchNorm(axis, self.epsilon)(x, mean, variance, gamma, beta)
 
     def moments(self, x: Value, axis: int, mask: Value | None) -> tuple[Value, Value]:
@@ -101,6 +102,32 @@ class BatchNormalization(Layer):
         mean = ops.divide(ops.reduce_sum(ops.multiply(x, weights), axes), count)
         centred = ops.multiply(ops.subtract(x, ops.reshape(mean, wide)), weights)
         return mean, ops.divide(ops.reduce_sum(ops.multiply(centred, centred), axes), count)
+
+    def _renormalize(
+        self, mean: Value, variance: Value, gamma: Value | None, beta: Value | None
+    ) -> tuple[Value, Value]:
+        """gamma and beta that lead from the batch's statistics to the moving ones (Ioffe, 2017)."""
+        deviation = ops.Sqrt()(ops.add(variance, self.epsilon))
+        moving = ops.maximum(traced(self.renorm_stddev), self.epsilon**0.5)
+        factor = ops.divide(deviation, moving)
+        offset = ops.divide(ops.subtract(mean, traced(self.renorm_mean)), moving)
+        limits = self.renorm_clipping or {}
+        if limits.get("rmin") is not None:
+            factor = ops.maximum(factor, limits["rmin"])
+        if limits.get("rmax") is not None:
+            factor = ops.minimum(factor, limits["rmax"])
+        if limits.get("dmax") is not None:
+            offset = ops.minimum(ops.maximum(offset, -limits["dmax"]), limits["dmax"])
+        factor, offset = ops.stop_gradient(factor), ops.stop_gradient(offset)
+        move(self.renorm_mean, mean, self.renorm_momentum)
+        move(self.renorm_stddev, deviation, self.renorm_momentum)
+        move(self.moving_mean, mean, self.momentum)
+        moved = move(self.moving_stddev, deviation, self.momentum)
+        squared = ops.subtract(ops.multiply(moved, moved), self.epsilon)
+        update(self.moving_variance, ops.maximum(squared, 0.0))
+        if gamma is not None:
+            factor, offset = ops.multiply(factor, gamma), ops.multiply(offset, gamma)
+        return factor, offset if beta is None else ops.add(offset, beta)
 
 
 def move(variable: Variable, value: Value, momentum: float) -> Value:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kerac.ir import TensorType, evaluate_graph, type_of
+from kerac.ir import Graph, TensorType, evaluate_graph, ops, type_of
+from kerac.random import new_seed
 from kerac.structure import leaves, map_structure, pack
 from kerac.tensor import KerasTensor, Node, shape_of
 from kerac.tracing import Trace, symbolic_types, trace_function, with_equal_dims
@@ -100,9 +101,17 @@ def call_on_arrays(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     types = {name: type_of(array) for name, array in arrays.items()}
 
     function = filled(layer, args, kwargs, types)
-    traced = trace_function(function, types, Trace())
-    results = evaluate_graph(traced.graph, list(arrays.values()))
-    return pack(traced.structure, list(results))
+    trace = Trace()
+    if kwargs.get("training"):
+        trace.training, trace.key = True, ops.constant([new_seed() % 2**32, 0], "u32")
+    traced = trace_function(function, types, trace)
+    graph, count = traced.graph, len(traced.graph.outputs)
+    if trace.updates:
+        graph = Graph(graph.name, graph.inputs, (*graph.outputs, *trace.updates.values()))
+    results = evaluate_graph(graph, list(arrays.values()))
+    for variable, value in zip(trace.updates, results[count:], strict=True):
+        variable.assign(value)
+    return pack(traced.structure, list(results[:count]))
 
 
 def output_shape(layer: Layer, *shapes: Any, **keywords: Any) -> Any:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, ShapeError
 from kerac.layers.base import Layer
-from kerac.layers.data_format import GivenDataFormat
+from kerac.layers.data_format import DataFormat
+from kerac.layers.random_numbers import dropped, is_random, normal, uniform
+from kerac.regularizers import L1L2
 from kerac.saving.config import SerializedObject
+
+SELU_BOUND = 1.6732632423543772 * 1.0507009873554805
 
 
 class _Random(Layer):
@@ -57,7 +62,7 @@ class Dropout(_Random):
         )
 
     def call(self, inputs: Value) -> Any:
-        return ops.Dropout(self.rate, self.shared_axes(inputs), self.seed)(inputs)
+        return dropped(inputs, self.rate, self.seed, self.shared_axes(inputs))
 
 
 class _SpatialDropout(_Random):
@@ -78,7 +83,7 @@ class _SpatialDropout(_Random):
         if inputs.ndim != self.spatial + 2:
             raise ShapeError(f"the input must have {self.spatial + 2} axes, but is {inputs.type}")
         shared = tuple(range(self.first_axis(), self.first_axis() + self.spatial))
-        return ops.Dropout(self.rate, shared, self.seed)(inputs)
+        return dropped(inputs, self.rate, self.seed, shared)
 
     def get_config(self) -> dict[str, Any]:
         # Keras takes no other arguments, not even `trainable`.
@@ -102,7 +107,7 @@ class _OfFeatureMaps(_SpatialDropout):
     """Base: the layout is an argument."""
 
     rate: float
-    data_format: GivenDataFormat = None
+    data_format: DataFormat | None = "channels_last"
     seed: int | None = None
     name: str | None = None
     dtype: Any = "float32"
@@ -136,6 +141,11 @@ class GaussianNoise(_Random):
     def __post_init__(self) -> None:
         check_share(self, "stddev", self.stddev)
 
+    def call(self, inputs: Value) -> Any:
+        if not is_random() or self.stddev == 0:
+            return inputs
+        return ops.add(inputs, ops.multiply(normal(inputs.shape, self.seed), self.stddev))
+
 
 class GaussianDropout(_Random):
     """Multiplies by normally distributed noise of mean 1 in training."""
@@ -146,9 +156,16 @@ class GaussianDropout(_Random):
     def __post_init__(self) -> None:
         check_share(self, "rate", self.rate)
 
+    def call(self, inputs: Value) -> Any:
+        if not is_random() or self.rate == 0:
+            return inputs
+        deviation = math.sqrt(self.rate / (1 - self.rate)) if self.rate < 1 else math.inf
+        noise = ops.multiply(normal(inputs.shape, self.seed), deviation)
+        return ops.multiply(inputs, ops.add(noise, 1.0))
+
 
 class AlphaDropout(_Random):
-    """Dropout that keeps mean and variance, for SELU."""
+    """Dropout that keeps mean and variance, for SELU: what is dropped becomes its lower bound."""
 
     rate: float
     noise_shape: tuple[int | None, ...] | None = None
@@ -156,6 +173,20 @@ class AlphaDropout(_Random):
 
     def __post_init__(self) -> None:
         check_share(self, "rate", self.rate)
+
+    def call(self, inputs: Value) -> Any:
+        if not is_random() or not 0 < self.rate < 1:
+            return inputs
+        given = self.noise_shape or (None,) * inputs.ndim
+        shape = tuple(
+            dim if length is None else length
+            for dim, length in zip(inputs.shape, given, strict=True)
+        )
+        kept = ops.GreaterEqual()(uniform(shape, self.seed), ops.constant(self.rate, "f32"))
+        bound = ops.constant(-SELU_BOUND, "f32")
+        x = ops.select(ops.broadcast_to(kept, inputs.shape), inputs, bound)
+        factor = ((1 - self.rate) * (1 + self.rate * SELU_BOUND**2)) ** -0.5
+        return ops.add(ops.multiply(x, factor), factor * SELU_BOUND * self.rate)
 
 
 class ActivityRegularization(Layer):
@@ -165,6 +196,14 @@ class ActivityRegularization(Layer):
 
     l1: float = 0.0
     l2: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.activity_regularizer = L1L2(self.l1, self.l2)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        config.pop("activity_regularizer")
+        return config
 
     def call(self, inputs: Value) -> Any:
         return inputs

@@ -75,7 +75,7 @@ class Objectives:
         for each in self.objectives:
             truth, output = parts.y[each.output], parts.outputs[each.output]
             if truth is None:
-                raise CompileError(f"output {each.name!r} has a loss, but there are no labels for it")
+                raise CompileError(f"output {each.name!r} has a loss, but y has no labels for it")
             value = self._value(each, truth, output, parts.weights[each.output], masks.get(output))
             if each.name in self.means:
                 means[f"{each.name}_loss"] = self.means[each.name].update(value, samples)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ class Session:
         self.key = np.array([new_seed() % 2**32, 0], np.uint32)
         self._objectives: Objectives | None = None
         self._programs: dict[Any, Program] = {}
+        self._names: tuple[str, ...] = ()
 
     @property
     def objectives(self) -> Objectives:
@@ -60,7 +62,13 @@ class Session:
         results = program(arrays)
         if training:
             self.key[1] += np.uint32(1)
-        return dict(zip(program.step.results, results, strict=True))
+        self._names = program.step.results
+        return dict(zip(self._names, results, strict=True))
+
+    def as_list(self, logs: Mapping[str, float]) -> Any:
+        """The only record, or a list of all, that of the loss first."""
+        values = [logs[name] for name in self._names if name in logs]
+        return values[0] if len(values) == 1 else values
 
     def _frozen(self) -> Any:
         """What a step depends on besides the form of batches: which layers are trained."""

@@ -138,7 +138,7 @@ class Trainer:
             steps=data.count,
         )
         logs = evaluated(session, data, hooks)
-        return logs if return_dict else as_list(logs)
+        return logs if return_dict else session.as_list(logs)
 
     def train_on_batch(
         self,
@@ -165,7 +165,7 @@ class Trainer:
     def _on_batch(self, session: Session, batch: Batch, training: bool, as_dict: bool) -> Any:
         session.reset_metrics()
         logs = numbers(session.run(batch, training))
-        return logs if as_dict else as_list(logs)
+        return logs if as_dict else session.as_list(logs)
 
 
 class _Fit:
@@ -285,14 +285,8 @@ def is_due(epoch: int, frequency: Any) -> bool:
 
 
 def numbers(results: Mapping[str, Any]) -> Logs:
-    """Records as Python's numbers."""
-    return {name: float(value) for name, value in results.items()}
-
-
-def as_list(logs: Logs) -> Any:
-    """The only record, or a list of all."""
-    values = list(logs.values())
-    return values[0] if len(values) == 1 else values
+    """Records as Python's numbers, by name, as Keras orders them."""
+    return {name: float(results[name]) for name in sorted(results)}
 
 
 def warn_if_broken(logs: Logs, epoch: int) -> None:

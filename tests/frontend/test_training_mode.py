@@ -30,6 +30,8 @@ BATCH_NORMALIZATIONS: list[dict[str, Any]] = [
     {"axis": 1, "momentum": 0.7, "epsilon": 0.1},
     {"axis": 2, "center": False},
     {"scale": False},
+    {"renorm": True, "renorm_clipping": {"rmin": 0.8, "rmax": 1.5, "dmax": 0.4}},
+    {"renorm": True, "renorm_momentum": 0.6, "scale": False, "renorm_clipping": {}},
 ]
 
 
@@ -65,8 +67,8 @@ def test_batch_normalization_counts_what_a_mask_lets_count() -> None:
     expected = np.asarray(theirs(x, training=True))
     output, new = run_training(ours, x)
     np.testing.assert_allclose(output, expected, rtol=1e-4, atol=1e-5)
-    for variable in theirs.non_trainable_weights:
-        np.testing.assert_allclose(new[variable.path], np.asarray(variable), rtol=1e-4)
+    for variable, value in zip(theirs.non_trainable_weights, new.values(), strict=True):
+        np.testing.assert_allclose(value, np.asarray(variable), rtol=1e-4)
 
 
 def test_a_frozen_normalization_acts_as_in_inference() -> None:
@@ -192,3 +194,61 @@ def test_a_variable_shows_what_training_wrote() -> None:
     variable.assign(np.full((2, 3), 5))
     assert (live == 5).all()
     assert (variable.numpy() == 5).all()
+
+
+RANDOM: list[tuple[str, tuple[Any, ...], float, float]] = [
+    ("Dropout", (0.25,), 1.0, np.sqrt(0.25 / 0.75)),
+    ("Dropout", (0.5, (None, 1, None)), 1.0, 1.0),
+    ("SpatialDropout1D", (0.5,), 1.0, 1.0),
+    ("GaussianNoise", (0.7,), 1.0, 0.7),
+    ("GaussianDropout", (0.2,), 1.0, np.sqrt(0.2 / 0.8)),
+]
+
+
+@pytest.mark.parametrize(("name", "args", "mean", "deviation"), RANDOM)
+def test_random_layers_keep_the_mean(
+    name: str, args: tuple[Any, ...], mean: float, deviation: float
+) -> None:
+    layer = getattr(kerac.layers, name)(*args, seed=1)
+    x = np.ones((80, 25, 100), "float32")
+    model = kerac.Sequential([kerac.Input((25, 100)), layer])
+    output, _ = run_training(model, x)
+    assert abs(output.mean() - mean) < 0.03
+    assert abs(output.std() - deviation) < 0.03
+    assert (layer(x) == x).all()
+    dropped = output == 0
+    if name == "SpatialDropout1D" or len(args) > 1:
+        assert (dropped == dropped[:, :1]).all()
+    elif name == "Dropout":
+        assert np.isin(output, [0, np.float32(1 / 0.75)]).all()
+
+
+def test_alpha_dropout_keeps_mean_and_variance() -> None:
+    x = np.random.default_rng(3).standard_normal((200, 300)).astype("float32")
+    model = kerac.Sequential([kerac.Input((300,)), kerac.layers.AlphaDropout(0.3)])
+    output, _ = run_training(model, x)
+    assert abs(output.mean()) < 0.02
+    assert abs(output.std() - 1) < 0.02
+
+
+def test_each_layer_has_random_numbers_of_its_own() -> None:
+    x = np.ones((4, 50), "float32")
+    drop = kerac.layers.Dropout
+    image = kerac.Input((50,))
+    model = kerac.Model(image, [drop(0.5)(image), drop(0.5)(image), drop(0.5, seed=1)(image)])
+    trace = Trace("training", training=True, key=ops.constant([1, 2], "u32"))
+    functional = model.functional()
+    traced = trace_function(functional.run, functional.input_types(), trace)
+    one, two, three = evaluate_graph(traced.graph, [x])
+    assert (one != two).any()
+    assert (one != three).any()
+
+
+def test_layers_called_on_arrays_in_training_change_their_averages() -> None:
+    x = GENERATOR.normal(2, 3, (6, 5)).astype("float32")
+    layer = kerac.layers.BatchNormalization(momentum=0.5)
+    layer(x)
+    output = layer(x, training=True)
+    np.testing.assert_allclose(output.mean(0), 0, atol=1e-5)
+    np.testing.assert_allclose(layer.moving_mean.array, 0.5 * x.mean(0), rtol=1e-5)
+    assert (kerac.layers.Dropout(0.5)(np.ones((3, 40)), training=True) == 0).any()

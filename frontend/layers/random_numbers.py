@@ -1,0 +1,65 @@
+"""Random numbers for layers: each use has a stream of its own."""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+from kerac.ir import Value, ops
+from kerac.ir.dims import DimLike
+from kerac.ir.errors import InternalError
+from kerac.tracing import current_trace
+
+Shape = tuple[DimLike, ...]
+
+
+def is_random() -> bool:
+    """Whether layers act as in training, and there are random numbers for it."""
+    trace = current_trace()
+    return trace.training and trace.key is not None
+
+
+def uniform(shape: Shape, seed: int | None = None) -> Value:
+    """Random numbers, f32 in [0, 1)."""
+    return ops.random_uniform(_key(seed), shape=shape, stream=_stream())
+
+
+def normal(shape: Shape, seed: int | None = None) -> Value:
+    """Normally distributed random numbers of mean 0 and variance 1, f32."""
+    return ops.random_normal(_key(seed), shape=shape, stream=_stream())
+
+
+def keep(x: Value, rate: float, seed: int | None, shape: Shape | None = None) -> Value:
+    """x where random numbers say so and 0 elsewhere, made larger so that the mean stays.
+
+    A share `rate` of the elements is 0; elements along axes of length 1 in `shape` are dropped
+    together.
+    """
+    if rate >= 1:
+        return ops.multiply(x, 0.0)
+    kept = ops.GreaterEqual()(uniform(shape or x.shape, seed), ops.constant(rate, "f32"))
+    return ops.multiply(x, ops.multiply(ops.cast(kept, "f32"), 1 / (1 - rate)))
+
+
+def dropped(x: Value, rate: float, seed: int | None, shared_axes: tuple[int, ...] = ()) -> Value:
+    """x after dropout; outside training an op that says that this is where dropout would be."""
+    if not is_random():
+        return ops.Dropout(rate, shared_axes, seed)(x)
+    shape = tuple(1 if axis in shared_axes else dim for axis, dim in enumerate(x.shape))
+    return keep(x, rate, seed, shape) if rate else x
+
+
+def _stream() -> int:
+    trace = current_trace()
+    trace.streams += 1
+    return trace.streams - 1
+
+
+def _key(seed: int | None) -> Value:
+    """The key of the step; that of a layer with a seed depends on the seed and the step alone."""
+    key = current_trace().key
+    if key is None:
+        raise InternalError("random numbers are asked for, but the graph has none")
+    if seed is None:
+        return key
+    first = ops.constant([crc32(str(seed).encode())], "u32")
+    return ops.concatenate([first, ops.slice_axis(key, 0, 1, 2)], 0)
