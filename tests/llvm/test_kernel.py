@@ -316,3 +316,10 @@ def test_names_are_given_once() -> None:
     names = [k.pointer("x", "f32", "in").name for _ in range(3)]
     names += [k.load(k.kernel.pointers[0], 0).name for _ in range(3)]
     assert len(set(names)) == 6
+
+
+def test_names_never_meet() -> None:
+    k = KernelBuilder("names", 4)
+    names = [k.pointer(name, "f32", "in").name for name in ("c", "c1", "c", "c", "c1", "v1", "v")]
+    names += [k.load(k.kernel.pointers[0], 0, 4).name for _ in range(3)]
+    assert len(set(names)) == len(names)

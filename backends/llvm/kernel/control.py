@@ -35,6 +35,7 @@ class ControlFlow:
         self.lanes = lanes
         self._block: list[Statement] = self.kernel.body
         self._counts: dict[str, int] = {}
+        self._taken: set[str] = set()
         self._is_parallel = False
 
     @property
@@ -42,11 +43,15 @@ class ControlFlow:
         return cast("KernelBuilder", self)
 
     def _fresh(self, name: str) -> str:
-        count = self._counts.get(name, 0)
-        self._counts[name] = count + 1
-        return (
-            name if count == 0 and name not in ("v", "s", "t", "b", "n", "m") else f"{name}{count}"
-        )
+        """`name`, or with the first number after it that makes it new: `c`, then `c1`, ..."""
+        numbered = name in ("v", "s", "t", "b", "n", "m")
+        while True:
+            count = self._counts.get(name, 0)
+            self._counts[name] = count + 1
+            fresh = name if count == 0 and not numbered else f"{name}{count}"
+            if fresh not in self._taken:
+                self._taken.add(fresh)
+                return fresh
 
     def _register(self, name: str, kind: Kind) -> Register:
         return Register(self._fresh(name), kind, self._builder)
