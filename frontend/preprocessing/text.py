@@ -25,7 +25,8 @@ def text_to_word_sequence(
     """The words of a text; characters in `filters` separate words too."""
     if lower:
         input_text = input_text.lower()
-    separated = input_text.translate(str.maketrans(dict.fromkeys(filters, split)))
+    table = {ord(character): split for character in filters}
+    separated = input_text.translate(table)
     return [word for word in separated.split(split) if word]
 
 

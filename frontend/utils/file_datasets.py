@@ -43,7 +43,7 @@ class _Request:
         if self.verbose:
             classes = f" belonging to {len(files.class_names)} classes" if files.class_names else ""
             print(f"Found {len(files.paths)} files{classes}.")
-        seed = int(np.random.randint(1e6)) if self.seed is None else self.seed  # noqa: NPY002
+        seed = int(np.random.randint(10**6)) if self.seed is None else self.seed  # noqa: NPY002
         if self.shuffle:
             files = shuffled(files, seed)
         subsets = ("training", "validation") if self.subset == "both" else (self.subset,)

@@ -19,7 +19,7 @@ def resize(image: Array, size: tuple[int, int], interpolation: str = "bilinear")
         rows, columns = (
             _nearest(have, want) for have, want in zip(image.shape, size, strict=False)
         )
-        return image[rows][:, columns]
+        return np.asarray(image[rows][:, columns])
     rows, columns = (
         axis_weights(have, want, interpolation)
         for have, want in zip(image.shape[:2], size, strict=True)
