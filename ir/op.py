@@ -106,9 +106,10 @@ class Op:
                 raise UnsupportedError(f"{self.text_name} has no gradient")
             from kerac.ir.gradients.reverse import reverse
 
-            operands = [value for value in inputs if value is not None]
+            # a value that stands at several places gets all of its cotangent at the first of them
+            operands = list(dict.fromkeys(value for value in inputs if value is not None))
             found = dict(zip(operands, reverse([simpler], [cotangent], operands), strict=True))
-            return tuple(None if value is None else found[value] for value in inputs)
+            return tuple(None if value is None else found.pop(value, None) for value in inputs)
         return gradient(Applied(self, inputs, result, cotangent))
 
     def multiply_adds(self, result: Value) -> DimLike:

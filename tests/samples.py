@@ -13,7 +13,6 @@ from kerac.ir.ops import (
     GRU,
     LSTM,
     Add,
-    Attention,
     AveragePool,
     BatchNorm,
     BroadcastTo,
@@ -62,6 +61,7 @@ from kerac.ir.ops import (
 )
 from kerac.ir.types import TensorType
 from tests.sample import Operand, Sample, numbered, tensor, weight
+from tests.samples_attention import attention
 from tests.samples_elementwise import binary, unary
 from tests.samples_training import convolution_gradient, pooling_gradient, random
 
@@ -133,29 +133,6 @@ def contraction() -> list[Sample]:
         ),
     ]
     return rows
-
-
-def attention() -> list[Sample]:
-    query, key, value = tensor("f32[N, 7, 4, 5]"), tensor("f32[N, 9, 4, 5]"), "f32[N, 9, 4, 19]"
-    steps, shared = tensor("f32[N, T, 2, 8]"), tensor("f32[N, T, 1, 8]")
-    many, most = tensor("f32[2, 300, 1, 4]"), tensor("f32[2, 600, 1, 4]")
-    rows: tuple[tuple[Attention, *tuple[Operand | None, ...]], ...] = (
-        (Attention(), query, key, tensor(value)),
-        (Attention(0.4, causal=True), query, key, tensor(value)),
-        (Attention(window=3), query, key, tensor(value), None, tensor("f32[4, 1, 9]")),
-        (Attention(causal=True, window=2), query, key, tensor(value), tensor("bool[N, 1, 7, 9]")),
-        (Attention(), query, key, tensor(value), tensor("bool[N, 1, 1, 9]")),
-        (Attention(0.3), steps, shared, shared),
-        (Attention(0.3, causal=True), steps, steps, steps),
-        (
-            Attention(0.3, zero_masked=True, window=2),
-            *(steps, steps, steps, tensor("bool[N, 2, T, 1]"), tensor("f32[N, 1, T, T]")),
-        ),
-        (Attention(), many, most, tensor("f32[2, 600, 1, 3]")),
-        (Attention(causal=True), many, most, most),
-        (Attention(zero_masked=True), many, most, most, tensor("bool[300, 1]")),
-    )
-    return [Sample(op, tuple(operands)) for op, *operands in rows]
 
 
 def convolved(op: Convolution, x: str, kernel: str, *epilogue: Operand | None) -> Sample:

@@ -1,7 +1,6 @@
 """Gradients of all ops, as IR; importing this package registers them. One file holds one family."""
 
 from kerac.ir.gradients import (
-    attention,
     contraction,
     convolution,
     elementwise,
@@ -17,7 +16,6 @@ from kerac.ir.gradients.reverse import reverse
 __all__ = [
     "GRADIENTS",
     "WITHOUT_GRADIENT",
-    "attention",
     "contraction",
     "convolution",
     "elementwise",

@@ -40,8 +40,12 @@ def dropout(at: Applied) -> Cotangents:
 def call(at: Applied) -> Cotangents:
     """Through the values of the called graph, computed once more; equal ones are merged later."""
     operands = at.result.operands
+    # a value that stands at several places gets all of its cotangent at the first of them
+    single = list(dict.fromkeys(operands))
     cotangents = at.cotangent if isinstance(at.cotangent, tuple) else (at.cotangent,)
-    return tuple(reverse(copied(at.op.graph, operands), cotangents, operands))
+    results = reverse(copied(at.op.graph, operands), cotangents, single)
+    found = dict(zip(single, results, strict=True))
+    return tuple(found.pop(operand, None) for operand in operands)
 
 
 def copied(graph: Graph, operands: Sequence[Value]) -> tuple[Value, ...]:

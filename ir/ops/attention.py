@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kerac.ir.dims import DimLike
 from kerac.ir.errors import ShapeError
 from kerac.ir.graph import Value
 from kerac.ir.op import Array, Op
@@ -118,6 +119,11 @@ class Attention(Op):
             near = np.abs(row - column) < self.window
             counts = near if counts is None else counts & near
         return counts
+
+    def multiply_adds(self, result: Value) -> DimLike:
+        batch, queries, heads, depth = result.operands[0].shape
+        pairs: DimLike = batch * heads * queries * result.operands[1].shape[1]
+        return pairs * (depth + result.shape[3])
 
     def decompose(self, *inputs: Value | None) -> Value | None:
         query, key, value, mask, bias = (*inputs, None, None)[:5]

@@ -112,10 +112,13 @@ def test_gradients_are_those_of_finite_differences(sample: Sample) -> None:
         assert abs((gradient * direction).sum() - expected) <= 1e-6 * scale
 
 
-def test_attention_of_a_value_to_itself() -> None:
-    graph = parse("""
+@pytest.mark.parametrize("line", ["attention(x, x, x, scale=0.5, causal=True)", "product(x, x)"])
+def test_a_value_at_several_places(line: str) -> None:
+    graph = parse(f"""
+def product(x: f64[2, 3, 2, 4], y: f64[2, 3, 2, 4]):
+    return multiply(x, tanh(y))
 def itself(x: f64[2, 3, 2, 4]):
-    y = attention(x, x, x, scale=0.5, causal=True)
+    y = {line}
     return y
 """)
     whole, _ = with_gradients(graph)
