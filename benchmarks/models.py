@@ -130,11 +130,11 @@ def build_imdb_bilstm() -> "keras.Model":
     )
 
 
-def build_application(name: str) -> "keras.Model":
+def build_application(name: str, input_shape: tuple[int, ...]) -> "keras.Model":
     """A network of keras.applications without its trained weights."""
     from keras import applications
 
-    return getattr(applications, name)(weights=None)
+    return getattr(applications, name)(weights=None, input_shape=input_shape)
 
 
 def build_transformer() -> "keras.Model":
@@ -161,7 +161,7 @@ WIDE_IMAGE = (299, 299, 3)
 
 def application(name: str, input_shape: tuple[int, ...] = IMAGE) -> Network:
     """A network of keras.applications."""
-    return Network(partial(build_application, name), input_shape)
+    return Network(partial(build_application, name, input_shape), input_shape)
 
 
 # What tests run as well.
@@ -197,9 +197,9 @@ def random_weight(path: str, shape: tuple[int, ...], random: np.random.Generator
     match path.rpartition("/")[2]:
         case "gamma":
             values = random.uniform(0.4, 1.4, shape)
-        case "moving_variance":
+        case "moving_variance" | "variance":
             values = random.uniform(0.5, 1.5, shape)
-        case "beta" | "bias" | "moving_mean":
+        case "beta" | "bias" | "moving_mean" | "mean":
             values = 0.1 * normal
         case "embeddings":
             values = normal
