@@ -192,7 +192,6 @@ def test_losses_of_users():
         ),
         (lambda: kerac.losses.CategoricalGeneralizedCrossEntropy(q=2.0), "must be in"),
     ],
-    ids=str,
 )
 def test_mistakes_have_one_message(make, message):
     with pytest.raises(CompileError, match=message):

@@ -172,7 +172,6 @@ def test_accuracy_is_that_of_the_shapes():
         (lambda: kerac.metrics.IoU(2, [3]), "there are 2 classes"),
         (lambda: kerac.metrics.F1Score()(np.ones(3), np.ones(3)), "needs predictions"),
     ],
-    ids=str,
 )
 def test_mistakes_have_one_message(make, message):
     with pytest.raises(CompileError, match=message):

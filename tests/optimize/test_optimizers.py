@@ -275,7 +275,6 @@ def test_schedules_of_users():
         (lambda: schedules.ExponentialDecay(0.1, 0, 0.5), "must be positive"),
         (lambda: schedules.PiecewiseConstantDecay([1], [0.1]), "but got 1 values"),
     ],
-    ids=str,
 )
 def test_mistakes_have_one_message(make, message):
     with pytest.raises(CompileError, match=message):
