@@ -18,7 +18,7 @@ EPSILON = 1e-7  # Keras's `backend.epsilon()`
 class Moments(NamedTuple):
     """Number, mean and variance of samples, in float64."""
 
-    count: int
+    samples: int
     mean: np.ndarray[Any, Any]
     variance: np.ndarray[Any, Any]
 
@@ -33,8 +33,8 @@ class Moments(NamedTuple):
 
     def united(self, other: Moments) -> Moments:
         """Those of both samples together."""
-        count = self.count + other.count
-        part = other.count / count
+        count = self.samples + other.samples
+        part = other.samples / count
         mean = self.mean * (1 - part) + other.mean * part
         variance = (self.variance + (self.mean - mean) ** 2) * (1 - part)
         variance += (other.variance + (other.mean - mean) ** 2) * part

@@ -30,7 +30,7 @@ def resize(image: Array, size: tuple[int, int], interpolation: str = "bilinear")
 
 def _nearest(have: int, want: int) -> Array:
     places = np.floor((np.arange(want) + 0.5) * (have / want)).astype(int)
-    return np.minimum(places, have - 1)
+    return np.asarray(np.minimum(places, have - 1))
 
 
 def axis_weights(have: int, want: int, interpolation: str) -> Array:
