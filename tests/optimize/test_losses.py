@@ -1,13 +1,16 @@
 """Losses against Keras: values with weights and masks, by the reference and natively, configs."""
 
+import jax
+import jax.numpy as jnp
 import keras
 import numpy as np
 import pytest
 
 import kerac
-from kerac.ir import CompileError, Graph, TensorType, ops, symbol
+from kerac.ir import CompileError, Graph, TensorType, evaluate_graph, ops, symbol
 from kerac.ir.types import type_of
 from kerac.losses import CLASSES
+from kerac.passes.differentiate import gradients
 
 N = symbol("N")
 REDUCTIONS = ["sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None]
@@ -109,6 +112,23 @@ def test_losses_are_those_of_keras(name, kind, options):
         if round_ == 1 and "remove_diagonal" not in options:
             compiled = native(mine, [y_true, y_pred, weight])
             np.testing.assert_allclose(compiled, expected, rtol=1e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize(("name", "kind", "options"), CASES, ids=str)
+def test_gradients_are_those_of_jax(name, kind, options):
+    shape = (4, 3, 5) if "axis" in options else (6, 5)
+    y_true, y_pred = data(kind, shape, np.random.default_rng(8))
+    other = getattr(keras.losses, name)(**options, reduction="sum")
+    expected = jax.grad(lambda prediction: other(y_true, prediction).sum())(jnp.asarray(y_pred))
+    labels, predictions = (
+        ops.graph_input(n, type_of(x)) for n, x in zip("tp", (y_true, y_pred), strict=True)
+    )
+    loss = getattr(kerac.losses, name)(**options, reduction="sum")(labels, predictions)
+    loss = ops.reduce_sum(loss, tuple(range(loss.ndim)))
+    graph = Graph("gradient", (labels, predictions), tuple(gradients(loss, [predictions])))
+    (found,) = evaluate_graph(graph, [y_true, y_pred])
+    scale = max(1.0, np.abs(expected).max())
+    np.testing.assert_allclose(found, np.asarray(expected), rtol=1e-4, atol=1e-6 * scale)
 
 
 @pytest.mark.parametrize(("name", "kind", "options"), CASES, ids=str)
