@@ -1,18 +1,15 @@
 """A compiler for Keras models, with Keras's names."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from kerac import (
     activations,
     backend,
-    callbacks,
     constraints,
-    datasets,
     initializers,
     layers,
-    losses,
-    metrics,
     models,
-    optimizers,
-    preprocessing,
     regularizers,
     utils,
 )
@@ -22,7 +19,21 @@ from kerac.models import Model, Sequential
 from kerac.runtime import Executable, load
 from kerac.variable import Variable
 
+if TYPE_CHECKING:
+    from kerac import callbacks, datasets, losses, metrics, optimizers, preprocessing
+
 __version__ = "0.1.0"
+
+# What only training needs is imported when it is first named: importing kerac stays quick.
+_ONLY_IN_TRAINING = ("callbacks", "datasets", "losses", "metrics", "optimizers", "preprocessing")
+
+
+def __getattr__(name: str) -> Any:
+    """The package of that name, imported now."""
+    if name in _ONLY_IN_TRAINING:
+        return import_module(f"kerac.{name}")
+    raise AttributeError(f"module 'kerac' has no attribute {name!r}")
+
 
 __all__ = [
     "Executable",
