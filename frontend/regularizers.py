@@ -85,7 +85,8 @@ class OrthogonalRegularizer(RegularizerBase):
         pairs = count * (count - 1) / 2
         if not pairs:
             raise CompileError("OrthogonalRegularizer: compares rows, but there is only one")
-        return self.factor * 0.5 * _total(products * others) / pairs
+        penalty: Value = self.factor * 0.5 * _total(products * others) / pairs
+        return penalty
 
 
 def _total(x: Value) -> Value:

@@ -45,7 +45,7 @@ def lower_kernel_gradient(lowering: Lowering, group: Group) -> None:
 
         kind = Kind(anchor.dtype, lanes)
         (total,) = k.loop("chunk", 0, k.dim(chunks), add, carried=[0.0], kinds=[kind])
-        k.finish(*registers(k, [total], [kind]), position, mask)
+        k.finish(registers(k, [total], [kind])[0], position, mask)
 
     for_each_element(k, anchor.shape, epilogue_shapes(group), element)
     lowering.launch(k)
@@ -144,7 +144,8 @@ class _Sums:
 
         def target(number: int) -> Index:
             r, v = divmod(number, tile.vectors)
-            return k.add(start, k.add(k.multiply(k.add(row, r), filters), v * lanes))
+            place: Index = k.add(start, k.add(k.multiply(k.add(row, r), filters), v * lanes))
+            return place
 
         sums: list[Any] = [0.0] * len(kinds)
         if not begins:

@@ -179,7 +179,7 @@ class Sheets:
         kinds = [Kind(anchor.dtype, lanes)] * (tall.rows * wide.rows)
         sums: list[Any] = [0.0] * len(kinds)
         vertical, horizontal, channels = self.vertical, self.horizontal, self.channels
-        top = k.subtract(n * vertical.length + p * vertical.stride, vertical.before)
+        top = k.subtract(n * k.dim(vertical.length) + p * vertical.stride, vertical.before)
         left = k.subtract(w * horizontal.stride, horizontal.before)
         start = (top * horizontal.length + left) * channels + c
         reached: dict[int, list[tuple[int, int]]] = {}
@@ -193,7 +193,7 @@ class Sheets:
 
         def position(i: int, column: Index) -> Position:
             r, t = divmod(i, wide.rows)
-            row = n * vertical.positions + p + r
+            row = n * k.dim(vertical.positions) + p + r
             parts = (Part(row, 0, 2), Part(w + t, 2, 3), Part(column, 3, 4))
             return Position(parts)
 

@@ -16,8 +16,8 @@ def place_updates(graph: Graph, groups: Sequence[Group]) -> tuple[list[Group], d
     end such groups run last, where nothing reads their results. Other new values are copied.
     """
     old_values: dict[Value, Value] = {}
-    for old, new in graph.updates:
-        old_values.setdefault(storage(graph.outputs[new]), graph.inputs[old])
+    for number, output in graph.updates:
+        old_values.setdefault(storage(graph.outputs[output]), graph.inputs[number])
     reads = {group: _reads(group) for group in groups}
     read_by_groups = {value for found in reads.values() for value in found}
 

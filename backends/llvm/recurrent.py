@@ -158,7 +158,8 @@ class _Recurrence:
         if not self.table:
             return working_memory(self.k, type_, "projected"), None
         table, numbers = self.table
-        kernel, bias = constant_array(self.kernel), self.bias and constant_array(self.bias)
+        kernel = constant_array(self.kernel)
+        bias = None if self.bias is None else constant_array(self.bias)
         if kernel is None:
             raise InternalError(f"{self.group.name}: a table of products needs a known kernel")
         products = product_table(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,9 @@ class LearningRateScheduler(Callback):
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         before = rate_of(self.model)
         takes_rate = len(inspect.signature(self.schedule).parameters) > 1
-        rate = self.schedule(epoch, before) if takes_rate else self.schedule(epoch)
-        if isinstance(rate, bool) or not np.isscalar(rate) or not math.isfinite(float(rate)):  # type: ignore[arg-type]
+        rate: Any = self.schedule(epoch, before) if takes_rate else self.schedule(epoch)
+        is_number = isinstance(rate, Real) and not isinstance(rate, bool)
+        if not is_number or not math.isfinite(rate):
             raise CompileError(
                 f"LearningRateScheduler: the schedule gives {rate!r:.40} for epoch {epoch}, "
                 "but a number is expected"

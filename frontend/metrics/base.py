@@ -130,7 +130,7 @@ class Sum(Metric):
     def states(self, y_true: Any, y_pred: Any) -> Mapping[str, Any]:
         return {"total": ()}
 
-    def update(self, state: State, values: Any, sample_weight: Any = None) -> list[Value]:  # type: ignore[override]
+    def update(self, state: State, values: Any, sample_weight: Any = None) -> list[Value]:
         values, _ = samplewise(values, sample_weight, total)
         return [state[0] + total(values)]
 

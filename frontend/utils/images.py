@@ -54,7 +54,7 @@ def load_img(
     if not (color_mode == "grayscale" and image.mode in DEEP) and image.mode != MODES[color_mode]:
         image = image.convert(MODES[color_mode])
     if target_size is None or image.size == (target_size[1], target_size[0]):
-        return image  # type: ignore[no-any-return]
+        return image
     if interpolation not in RESAMPLING:
         known = ", ".join(RESAMPLING)
         raise CompileError(f"interpolation is {interpolation!r}, but one of {known} is expected")
@@ -68,7 +68,7 @@ def load_img(
         top, left = (height - inner[0]) // 2, (width - inner[1]) // 2
         box = (left, top, left + inner[1], top + inner[0])
     method = getattr(pillow.Resampling, interpolation.upper())
-    return image.resize((target_size[1], target_size[0]), method, box=box)  # type: ignore[no-any-return]
+    return image.resize((target_size[1], target_size[0]), method, box=box)
 
 
 def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) -> Array:
@@ -100,8 +100,8 @@ def array_to_img(
         raise ShapeError(f"an image has 1, 3 or 4 channels, but the array has {channels}")
     if channels == 1:
         kind = "int32" if array.max() > 255 else "uint8"
-        return pillow.fromarray(array[:, :, 0].astype(kind))  # type: ignore[no-any-return]
-    return pillow.fromarray(array.astype("uint8"))  # type: ignore[no-any-return]
+        return pillow.fromarray(array[:, :, 0].astype(kind))
+    return pillow.fromarray(array.astype("uint8"))
 
 
 def save_img(

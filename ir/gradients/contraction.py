@@ -17,6 +17,7 @@ def before_epilogue(at: Applied) -> Value:
     if at.op.activation is None:
         return cotangent
     sums = replace(at.op, activation=None)(*at.inputs)
+    part: Value | None
     (part,) = at.op.activation.vjp(sums, result=at.result, cotangent=cotangent)
     if part is None:
         raise InternalError(f"{at.op.activation.text_name} stops the gradient")

@@ -121,9 +121,9 @@ class Attention(Op):
         return counts
 
     def multiply_adds(self, result: Value) -> DimLike:
-        batch, queries, heads, depth = result.operands[0].shape
-        pairs: DimLike = batch * heads * queries * result.operands[1].shape[1]
-        return pairs * (depth + result.shape[3])
+        batch, queries, heads, depth = result.operands[0].tensor_type.shape
+        pairs = batch * heads * queries * result.operands[1].tensor_type.shape[1]
+        return pairs * (depth + result.tensor_type.shape[3])
 
     def decompose(self, *inputs: Value | None) -> Value | None:
         query, key, value, mask, bias = (*inputs, None, None)[:5]
