@@ -63,7 +63,12 @@ from kerac.ir.types import TensorType
 from tests.sample import Operand, Sample, numbered, tensor, weight
 from tests.samples_attention import attention
 from tests.samples_elementwise import binary, unary
-from tests.samples_training import convolution_gradient, pooling_gradient, random
+from tests.samples_training import (
+    convolution_gradient,
+    linear_recurrence,
+    pooling_gradient,
+    random,
+)
 
 N, T = symbol("N"), symbol("T")
 FOUR_AXES = "f32[N, 7, 6, 8]"
@@ -354,5 +359,6 @@ SAMPLES = numbered(
         *reduction(),
         *movement(),
         *recurrent(),
+        *linear_recurrence(),
     ]
 )

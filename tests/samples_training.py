@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kerac.ir.ops import (
     ConvolutionKernelGradient,
+    LinearRecurrence,
     MaxPool,
     MaxPoolGradient,
     RandomNormal,
@@ -49,3 +50,23 @@ def pooling_gradient() -> list[Sample]:
         )
         for window, strides, x, g in rows
     ]
+
+
+def linear_recurrence() -> list[Sample]:
+    rows = []
+    for units, gates in ((7, 3), (37, 4), (1, 1), (16, 2)):
+        sequence, state = tensor(f"f32[N, T, {units}]", -1, 1), tensor(f"f32[N, {units}]")
+        wide = tensor(f"f32[N, T, {gates * units}]", -1, 1)
+        matrix = tensor(f"f32[{gates * units}, {units}]", -0.5, 0.5)
+        products = (sequence, state, matrix, wide)
+        rows += [
+            Sample(LinearRecurrence(), (sequence, sequence)),
+            Sample(LinearRecurrence(reverse=True), (sequence, None, state, matrix, wide)),
+            Sample(
+                LinearRecurrence(reverse=True), (sequence, *products, wide, *[sequence] * 3, state)
+            ),
+            Sample(LinearRecurrence(), (sequence, *products, wide, sequence, sequence)),
+        ]
+    half = tensor("f16[N, T, 7]", -1, 1)
+    rows.append(Sample(LinearRecurrence(reverse=True), (half, half), tolerance=2e-3))
+    return rows

@@ -6,6 +6,7 @@ from kerac.backends.onnx.emitter import Emitter
 from kerac.backends.onnx.registry import UNSUPPORTED, Result, exports, same_order
 from kerac.ir import Value
 from kerac.ir.ops.convolution_gradient import ConvolutionKernelGradient
+from kerac.ir.ops.linear_recurrence import LinearRecurrence
 from kerac.ir.ops.movement import ScatterAdd
 from kerac.ir.ops.pooling_gradient import MaxPoolGradient
 from kerac.ir.ops.random import RandomNormal, RandomUniform
@@ -13,7 +14,8 @@ from kerac.ir.ops.training import Dropout, StopGradient
 
 for _op in (RandomUniform, RandomNormal, ConvolutionKernelGradient, MaxPoolGradient):
     UNSUPPORTED[_op] = "acts in training only"
-UNSUPPORTED[ScatterAdd] = "acts in training only"
+for _op in (ScatterAdd, LinearRecurrence):
+    UNSUPPORTED[_op] = "acts in training only"
 
 
 @exports(Dropout, StopGradient, wants=same_order)

@@ -8,6 +8,7 @@ from kerac.ir.gradients import (
     movement,
     normalization,
     pooling,
+    recurrent,
     reduction,
 )
 from kerac.ir.gradients.registry import GRADIENTS, WITHOUT_GRADIENT, gradient_of
@@ -24,6 +25,7 @@ __all__ = [
     "movement",
     "normalization",
     "pooling",
+    "recurrent",
     "reduction",
     "reverse",
 ]

@@ -8,6 +8,7 @@ from kerac.ir.ops.convolution import *  # noqa: F403
 from kerac.ir.ops.convolution_gradient import *  # noqa: F403
 from kerac.ir.ops.elementwise import *  # noqa: F403
 from kerac.ir.ops.iota import *  # noqa: F403
+from kerac.ir.ops.linear_recurrence import *  # noqa: F403
 from kerac.ir.ops.movement import *  # noqa: F403
 from kerac.ir.ops.normalization import *  # noqa: F403
 from kerac.ir.ops.pooling import *  # noqa: F403

@@ -19,7 +19,6 @@ from tests.sample import Operand, Sample
 from tests.samples import SAMPLES
 
 STEP = 1e-6
-NOT_YET = {"lstm", "gru", "simple_rnn"}
 
 
 def calls(sample: Sample | Operand | None) -> bool:
@@ -85,8 +84,6 @@ DIFFERENTIABLE = [
 @pytest.mark.parametrize("text_name", sorted(REGISTRY))
 def test_every_op_has_a_gradient_or_a_reason_why_not(text_name: str) -> None:
     op = REGISTRY[text_name]
-    if text_name in NOT_YET:
-        pytest.skip("no gradient yet")
     by_parts = op.decompose is not Op.decompose
     assert find_gradient(op) is not None or by_parts or op in WITHOUT_GRADIENT
 
