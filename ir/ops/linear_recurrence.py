@@ -44,9 +44,10 @@ class LinearRecurrence(Op):
         cell_decay: TensorType | None = None,
         initial_cell: TensorType | None = None,
     ) -> tuple[TensorType, ...]:
-        if entry.ndim != 3 or not entry.is_float or not isinstance(entry.shape[-1], int):
+        units = entry.shape[-1] if entry.ndim == 3 else None
+        if not isinstance(units, int) or not entry.is_float:
             raise ShapeError(f"needs floating-point entry[N, T, U] with known U, but got {entry}")
-        batch, steps, units = entry.shape
+        batch, steps, _ = entry.shape
         state = entry.with_shape((batch, units))
         wide = units if matrix is None else matrix.shape[0]
         if not isinstance(wide, int) or wide % units or (matrix is None) != (gates is None):
