@@ -78,3 +78,21 @@ def test_cifar10_cnn(tmp_path: Path) -> None:
     assert "250 images to train with, 50 to test with" in output
     assert accuracy(output) > 0.8
     assert output.count(" seen as ") == 5
+
+
+@pytest.mark.slow
+def test_imdb_lstm(tmp_path: Path) -> None:
+    generator = np.random.default_rng(6)
+    kinds = generator.integers(0, 2, 240)
+    # words 20 ... 29 praise, 30 ... 39 complain, and all others mean nothing
+    reviews = np.empty(len(kinds), object)
+    for place, kind in enumerate(kinds):
+        telling = generator.integers(20, 30, 6) + 10 * (1 - kind)
+        others = generator.integers(40, 200, generator.integers(2, 10))
+        reviews[place] = generator.permutation([*telling, *others]).tolist()
+    file = tmp_path / "imdb.npz"
+    np.savez(file, x_train=reviews[:200], y_train=kinds[:200],
+             x_test=reviews[200:], y_test=kinds[200:])  # fmt: skip
+    output = run("imdb_lstm.py", "--data", file, "--epochs", 8, "--length", 12)
+    assert "200 reviews to train with, 40 to test with" in output
+    assert accuracy(output) > 0.8
