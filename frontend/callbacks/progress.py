@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from kerac.callbacks.base import Callback, Logs
 
 
@@ -110,7 +112,7 @@ class Progbar:
 
     def _value_texts(self) -> str:
         return "".join(
-            f" - {name}: {short(float(total) / max(1, count))}"
+            f" - {name}: {short(float(np.mean(total)) / max(1, count))}"
             for name, (total, count) in self._values.items()
         )
 

@@ -71,6 +71,7 @@ from kerac.metrics.overlap import (
     OneHotIoU,
     OneHotMeanIoU,
 )
+from kerac.names import snake_case
 from kerac.saving.config import SerializedFunction, SerializedObject, decode_members
 
 CLASSES: tuple[type[Configured], ...] = (
@@ -171,7 +172,8 @@ def resolve(identifier: Any, y_true: TensorType, y_pred: TensorType) -> Metric |
     else:
         found = get(identifier)
         if found is not None and not isinstance(found, Metric):
-            found = MeanMetricWrapper(found)
+            names = [getattr(found, key, None) for key in ("name", "__name__")]
+            found = MeanMetricWrapper(found, name=snake_case(names[0] or names[1] or "metric"))
         if isinstance(identifier, str):
             found.name = identifier
     result: Metric | None = found

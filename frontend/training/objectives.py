@@ -94,6 +94,11 @@ class Objectives:
             raise error.with_details(*details, thing=f"output {each.name!r}") from None
         return total(value)
 
+    @property
+    def records(self) -> list[str]:
+        """Names of the records of single losses."""
+        return [mean.name for mean in self.means.values()]
+
     def reset_state(self) -> None:
         """Forget all batches."""
         for mean in (self.mean, *self.means.values()):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from kerac.ir.types import known_shape
 from kerac.training.step import Step
 from kerac.variable import Clock
 
@@ -24,7 +25,9 @@ class Program:
         self._state = [variable.live() for variable in step.state]
         self._changed = [variable.live() for variable in step.changed]
         values = step.graph.outputs[: len(step.results)]
-        self._results = [np.empty((), value.tensor_type.numpy_dtype) for value in values]
+        self._results = [
+            np.empty(known_shape(x.tensor_type.shape), x.tensor_type.numpy_dtype) for x in values
+        ]
 
     def __call__(self, batch: Sequence[Array]) -> list[Array]:
         """The results, in arrays that the next run overwrites."""

@@ -14,6 +14,7 @@ from kerac.ir.types import dtype_name
 from kerac.random import new_seed
 from kerac.structure import leaves
 from kerac.training.batches import Batch
+from kerac.training.measures import Measures
 from kerac.training.objectives import Objectives, batch_size
 from kerac.training.program import Program
 from kerac.training.step import Parts, Results, make_step
@@ -24,27 +25,38 @@ Array = np.ndarray[Any, Any]
 class Session:
     """What `compile` settles. Steps are made when the first batch of their form comes."""
 
-    def __init__(self, model: Any, optimizer: Any, loss: Any, loss_weights: Any) -> None:
+    def __init__(
+        self, model: Any, optimizer: Any, losses: tuple[Any, Any], metrics: tuple[Any, Any]
+    ) -> None:
         self.model = model
         self.optimizer = optimizer
-        self.given = (loss, loss_weights)
+        self.given_losses, self.given_metrics = losses, metrics
         self.key = np.array([new_seed() % 2**32, 0], np.uint32)
         self._objectives: Objectives | None = None
+        self._measures: Measures | None = None
         self._programs: dict[Any, Program] = {}
-        self._names: tuple[str, ...] = ()
 
     @property
     def objectives(self) -> Objectives:
         """The losses; known as soon as the model has outputs."""
         if self._objectives is None:
             names = self.model.functional().output_names
-            self._objectives = Objectives(names, *self.given)
+            self._objectives = Objectives(names, *self.given_losses)
         return self._objectives
 
+    @property
+    def measures(self) -> Measures:
+        """The metrics; known as soon as the model has outputs."""
+        if self._measures is None:
+            names = self.model.functional().output_names
+            self._measures = Measures(names, *self.given_metrics)
+        return self._measures
+
     def reset_metrics(self) -> None:
-        """Forget the batches that records are means of."""
-        if self._objectives is not None:
-            self._objectives.reset_state()
+        """Forget the batches that records are taken over."""
+        for part in (self._objectives, self._measures):
+            if part is not None:
+                part.reset_state()
 
     def run(self, batch: Batch, training: bool) -> dict[str, Array]:
         """Take a step; returns the records so far, in arrays that the next step overwrites."""
@@ -62,12 +74,16 @@ class Session:
         results = program(arrays)
         if training:
             self.key[1] += np.uint32(1)
-        self._names = program.step.results
-        return dict(zip(self._names, results, strict=True))
+        return dict(zip(program.step.results, results, strict=True))
 
     def as_list(self, logs: Mapping[str, float]) -> Any:
-        """The only record, or a list of all, that of the loss first."""
-        values = [logs[name] for name in self._names if name in logs]
+        """The only record, or a list of all in Keras's order.
+
+        The loss is first; the records of metrics that are called as their metrics are, losses of
+        outputs, and the rest by name follow.
+        """
+        order = ["loss", *self.measures.order, *self.objectives.records, *sorted(logs)]
+        values = [logs[name] for name in dict.fromkeys(order) if name in logs]
         return values[0] if len(values) == 1 else values
 
     def _frozen(self) -> Any:
@@ -90,7 +106,8 @@ class Session:
         return Program(make_step(self.model, types, self._scores, self._record, optimizer))
 
     def _scores(self, parts: Parts) -> tuple[Value, Results]:
-        return self.objectives.loss(parts)
+        loss, results = self.objectives.loss(parts)
+        return loss, {**results, **self.measures.values(parts)}
 
     def _record(self, loss: Value, parts: Parts) -> Value:
         return self.objectives.mean.update(loss, batch_size(parts))

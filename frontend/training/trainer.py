@@ -11,9 +11,10 @@ import numpy as np
 from kerac.callbacks.base import CallbackList, Logs
 from kerac.callbacks.history import History
 from kerac.callbacks.progress import ProgbarLogger
-from kerac.ir.errors import CompileError, UnsupportedError
+from kerac.ir.errors import CompileError
 from kerac.training.arrays import ArrayBatches, split_off, weights_of_classes
 from kerac.training.batches import Batch, Batches, Epochs, unpacked
+from kerac.training.measures import checked_metrics
 from kerac.training.session import Session
 from kerac.training.sources import array_batch, batches_of
 
@@ -49,14 +50,14 @@ class Trainer:
         """
         from kerac import optimizers
 
-        if metrics or weighted_metrics:
-            raise UnsupportedError(
-                f"{self.name}: metrics are given, but a compiled model records its losses alone"
-            )
+        metrics = checked_metrics(metrics, "metrics")
+        weighted_metrics = checked_metrics(weighted_metrics, "weighted_metrics")
         self.optimizer = optimizers.get(optimizer)
         self.loss = loss
         self.steps_per_execution = steps_per_execution
-        self._session = Session(self, self.optimizer, loss, loss_weights)
+        self._session = Session(
+            self, self.optimizer, (loss, loss_weights), (metrics, weighted_metrics)
+        )
         self.compiled, self.stop_training = True, False
 
     def _compiled_session(self, doing: str) -> Session:
@@ -126,7 +127,11 @@ class Trainer:
         callbacks: Any = None,
         return_dict: bool = False,
     ) -> Any:
-        """The loss on data that nothing is learned from: a number, a list, or a dictionary."""
+        """Loss and metrics on data that nothing is learned from.
+
+        A number where there is the loss alone, otherwise a list or, with `return_dict`, a
+        dictionary by name.
+        """
         session = self._compiled_session("evaluate")
         data = Epochs(batches_of(x, y, sample_weight, batch_size), steps)
         hooks = CallbackList(
@@ -148,7 +153,7 @@ class Trainer:
         class_weight: Mapping[int, float] | None = None,
         return_dict: bool = False,
     ) -> Any:
-        """Take one step; returns the loss of the batch."""
+        """Take one step; returns loss and metrics of the batch, as `evaluate` does."""
         session = self._compiled_session("train_on_batch")
         batch = array_batch(x, y, sample_weight)
         if class_weight is not None:
@@ -158,7 +163,7 @@ class Trainer:
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """The loss of one batch that nothing is learned from."""
+        """Loss and metrics of one batch that nothing is learned from, as `evaluate` gives them."""
         session = self._compiled_session("test_on_batch")
         return self._on_batch(session, array_batch(x, y, sample_weight), False, return_dict)
 
@@ -212,7 +217,7 @@ class _Fit:
         if self.validation is not None and is_due(epoch, self.frequency):
             found = evaluated(self.session, self.validation, self.hooks)
             logs |= {f"val_{name}": value for name, value in found.items()}
-        return logs
+        return dict(sorted(logs.items()))
 
 
 class Stepper:
@@ -285,8 +290,11 @@ def is_due(epoch: int, frequency: Any) -> bool:
 
 
 def numbers(results: Mapping[str, Any]) -> Logs:
-    """Records as Python's numbers, by name, as Keras orders them."""
-    return {name: float(results[name]) for name in sorted(results)}
+    """Records as Python's numbers, by name, as Keras orders them; some metrics give arrays."""
+    return {
+        name: results[name].copy() if np.ndim(results[name]) else float(results[name])
+        for name in sorted(results)
+    }
 
 
 def warn_if_broken(logs: Logs, epoch: int) -> None:
