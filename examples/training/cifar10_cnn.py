@@ -60,8 +60,10 @@ def main() -> None:
     y_test = keras.utils.to_categorical(y_test, num_classes=len(NAMES))
 
     model = build_network()
-    model.compile(optimizer=Adam(lr=0.001), loss="categorical_crossentropy")
-    model.fit(
+    model.compile(
+        optimizer=Adam(lr=0.001), loss="categorical_crossentropy", metrics=["accuracy"]
+    )
+    history = model.fit(
         x_train,
         y_train,
         batch_size=arguments.batch_size,
@@ -70,7 +72,7 @@ def main() -> None:
     )
     predictions = model.predict(x_test, verbose=0).argmax(axis=-1)
     truths = y_test.argmax(axis=-1)
-    print(f"Test accuracy: {(predictions == truths).mean():.4f}")
+    print(f"Test accuracy: {history.history['val_accuracy'][-1]:.4f}")
     for seen, truth in zip(predictions[:5], truths[:5], strict=True):
         print(f"{NAMES[truth]:>10} seen as {NAMES[seen]}")
 

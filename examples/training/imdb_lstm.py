@@ -50,7 +50,7 @@ def main() -> None:
     print(f"{len(x_train)} reviews to train with, {len(x_test)} to test with")
 
     model = build_network(arguments.length)
-    model.compile(loss="binary_crossentropy", optimizer="adam")
+    model.compile(loss="binary_crossentropy", optimizer="adam", metrics=["accuracy"])
     model.summary()
     model.fit(
         x_train,
@@ -60,9 +60,9 @@ def main() -> None:
         verbose=2,
         validation_data=(x_test, y_test),
     )
-    print(f"Test loss: {model.evaluate(x_test, y_test, verbose=0):.4f}")
-    answers = model.predict(x_test, verbose=0)[:, 0] > 0.5
-    print(f"Test accuracy: {(answers == y_test).mean():.4f}")
+    loss, accuracy = model.evaluate(x_test, y_test, verbose=0)
+    print(f"Test loss: {loss:.4f}")
+    print(f"Test accuracy: {accuracy:.4f}")
 
 
 if __name__ == "__main__":

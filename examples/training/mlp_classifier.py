@@ -72,13 +72,14 @@ def main() -> None:
 
     model = sequential() if arguments.model == "sequential" else functional()
     model.summary()
-    model.compile(loss="categorical_crossentropy", optimizer="rmsprop")
+    model.compile(loss="categorical_crossentropy", optimizer="rmsprop", metrics=["accuracy"])
     history = model.fit(
         x_train, y_train, epochs=arguments.epochs, batch_size=32, validation_split=0.2, verbose=2
     )
-    print(f"Test loss: {model.evaluate(x_test, y_test, verbose=0):.4f}")
-    answers = model.predict(x_test, verbose=0).argmax(axis=-1)
-    print(f"Test accuracy: {(answers == kinds_test).mean():.4f}")
+    loss, accuracy = model.evaluate(x_test, y_test, verbose=0)
+    print(f"Validation accuracy: {history.history['val_acc'][-1]:.4f}")
+    print(f"Test loss: {loss:.4f}")
+    print(f"Test accuracy: {accuracy:.4f}")
 
     if arguments.plot and importlib.util.find_spec("matplotlib"):
         history.plot(arguments.plot)
@@ -86,6 +87,7 @@ def main() -> None:
     elif arguments.plot:
         print("No curves: matplotlib is not installed")
     if arguments.save:
+        answers = model.predict(x_test, verbose=0).argmax(axis=-1)
         model.save(arguments.save)
         again = load_model(arguments.save).predict(x_test, verbose=0).argmax(axis=-1)
         same = (again == answers).mean()

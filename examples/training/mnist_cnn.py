@@ -67,6 +67,7 @@ def main() -> None:
     model.compile(
         loss=keras.losses.categorical_crossentropy,
         optimizer=keras.optimizers.Adadelta(lr=1.0),
+        metrics=["accuracy"],
     )
     model.fit(
         x_train,
@@ -76,9 +77,9 @@ def main() -> None:
         verbose=1,
         validation_data=(x_test, y_test),
     )
-    print(f"Test loss: {model.evaluate(x_test, y_test, verbose=0):.4f}")
-    answers = model.predict(x_test, verbose=0).argmax(axis=-1)
-    print(f"Test accuracy: {(answers == digits_test).mean():.4f}")
+    score = model.evaluate(x_test, y_test, verbose=0)
+    print(f"Test loss: {score[0]:.4f}")
+    print(f"Test accuracy: {score[1]:.4f}")
 
 
 if __name__ == "__main__":
