@@ -1,6 +1,7 @@
 """What happens around epochs and batches, as in Keras."""
 
 from kerac.callbacks.base import Callback, CallbackList, LambdaCallback
+from kerac.callbacks.checkpoints import ModelCheckpoint
 from kerac.callbacks.history import History
 from kerac.callbacks.progress import ProgbarLogger
 from kerac.callbacks.rates import LearningRateScheduler, ReduceLROnPlateau
@@ -15,6 +16,7 @@ __all__ = [
     "History",
     "LambdaCallback",
     "LearningRateScheduler",
+    "ModelCheckpoint",
     "ProgbarLogger",
     "ReduceLROnPlateau",
     "TerminateOnNaN",
