@@ -141,7 +141,10 @@ class Executable:
         if len(arguments) != len(self._input_dtypes):
             return False
         for array, dtype in zip(arguments, self._input_dtypes, strict=True):
-            if type(array) is not np.ndarray or array.dtype is not dtype:
+            if type(array) is not np.ndarray:
+                return False
+            # arrays from files and other processes have equal dtypes that are other objects
+            if array.dtype is not dtype and array.dtype != dtype:
                 return False
             if array.flags.num & _DENSE_AND_ALIGNED != _DENSE_AND_ALIGNED:
                 return False

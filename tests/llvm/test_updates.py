@@ -119,6 +119,13 @@ def test_no_copy_is_made_where_none_is_needed() -> None:
     assert not any(buffer.place == "arena" for buffer in plan.buffers)
 
 
+def test_an_equal_dtype_that_is_another_object_makes_no_copy() -> None:
+    executable = compile_graph(parse(GRAPHS["nothing changes"]))
+    a = np.zeros(4, np.dtype("float32", copy=True))
+    assert a.dtype is not np.dtype("float32")
+    executable.run_into([a], [a])
+
+
 def test_another_array_than_the_inputs_is_refused() -> None:
     executable = compile_graph(parse(GRAPHS["nothing changes"]))
     a = np.zeros(4, np.float32)
