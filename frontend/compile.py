@@ -102,7 +102,7 @@ def graph_of(model: Any) -> Graph:
     if isinstance(model, (str, os.PathLike)):
         from kerac.models import load_model
 
-        model = load_model(model)
+        model = load_model(model, compile=False)
     if not hasattr(model, "trace"):
         raise UnsupportedError(
             f"compile: takes a model of kerac, a graph or a path, but got a {type(model).__name__}",

@@ -52,7 +52,7 @@ def load_graph(path: Path, weights: Path | None = None, numbers_matter: bool = T
         from kerac.models import load_model
         from kerac.saving.file_kind import FileKind, file_kind
 
-        model = load_model(path)
+        model = load_model(path, compile=False)
         if weights is not None:
             model.load_weights(weights)
         elif numbers_matter and file_kind(path) is FileKind.JSON and model.weights:

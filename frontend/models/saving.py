@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +25,8 @@ from kerac.saving.limits import DEFAULT_LIMITS
 from kerac.variable import Array, Variable
 
 if TYPE_CHECKING:
-    from kerac.saving.model_file import Weights
+    from kerac.saving.layout import SavedNode
+    from kerac.saving.model_file import ModelFile, Weights
     from kerac.saving.source import FileSource
 
 # The version of Keras whose format is written.
@@ -40,7 +42,7 @@ class SavedLayer:
         self.name = str(layer.name)
         self.trainable = layer.trainable
         self.variables: Sequence[Variable] = layer.own_weights
-        self.children: dict[str, SavedLayer | list[SavedLayer]] = {
+        self.children: dict[str, SavedNode | Sequence[SavedNode]] = {
             attribute: saved(held, known)
             if isinstance(held, Layer)
             else [saved(x, known) for x in held]
@@ -54,6 +56,21 @@ def saved(layer: Layer, known: dict[Layer, SavedLayer] | None = None) -> SavedLa
     return known[layer] if layer in known else SavedLayer(layer, known)
 
 
+class SavedOptimizer:
+    """An optimizer as the readers and writers of weights see it."""
+
+    trainable = False
+
+    def __init__(self, optimizer: Any) -> None:
+        self.class_name = type(optimizer).__name__
+        self.name = str(optimizer.name)
+        self.variables: Sequence[Variable] = optimizer.variables
+        inner = getattr(optimizer, "inner_optimizer", None)
+        self.children: dict[str, SavedNode] = {}
+        if inner is not None:
+            self.children["inner_optimizer"] = SavedOptimizer(inner)
+
+
 def load_model(
     path: FileSource,
     custom_objects: Mapping[str, Any] | None = None,
@@ -62,9 +79,10 @@ def load_model(
 ) -> Any:
     """Read a `.keras` archive, a full-model `.h5` file or a model's JSON, as data alone.
 
-    `custom_objects` gives layers in code in place of classes that kerac does not know.
+    `custom_objects` gives layers, losses and metrics in code in place of what kerac does not know.
+    With `compile`, a model that was saved compiled trains on where it stopped.
     """
-    del compile, safe_mode  # nothing in a file is ever run
+    del safe_mode  # nothing in a file is ever run
     from kerac.saving.model_file import read_model_file
 
     file = read_model_file(path)
@@ -72,7 +90,38 @@ def load_model(
         model = build_model(file.config, file.label)
         if file.weights is not None:
             assign_weights(model, file.weights)
+        if compile and file.config.compile_config:
+            restore_training(model, file)
     return model
+
+
+def restore_training(model: Model, file: ModelFile) -> None:
+    """Compile a model as its file says, with the state of the optimizer; warn where that fails."""
+    try:
+        model.compile_from_config(file.config.compile_config)
+    except Exception as error:  # the layers and weights are whole, whatever else the file holds
+        warnings.warn(
+            f"{file.label}: the model is loaded, but is not compiled: {error}\n"
+            "Call model.compile(optimizer, loss) to train it, or load it with compile=False.",
+            stacklevel=3,
+        )
+        return
+    if file.weights is None or model.optimizer is None or not file.weights.optimizer_size:
+        return
+    # before its first step an optimizer has no state for each weight
+    if len(model.optimizer.variables) != file.weights.optimizer_size:
+        model.optimizer.build(model.trainable_weights)
+    try:
+        values = list(file.weights.optimizer_values(SavedOptimizer(model.optimizer)))
+    except FormatError as error:
+        warnings.warn(
+            f"{file.label}: the model is compiled, but its optimizer begins anew: {error}",
+            stacklevel=3,
+        )
+        return
+    for variable, value in values:
+        if isinstance(variable, Variable):
+            variable.assign(value)
 
 
 def model_from_json(text: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -132,7 +181,7 @@ def assign_weights(model: Model, weights: Weights) -> None:
 
 
 def save_model(model: Model, path: str | os.PathLike[str], overwrite: bool = True) -> None:
-    """Write a `.keras` archive."""
+    """Write a `.keras` archive; that of a compiled model says how it is trained, and how far."""
     from kerac.saving.write import write_archive
 
     _check_path(model, path, ".keras", overwrite)
@@ -142,7 +191,24 @@ def save_model(model: Model, path: str | os.PathLike[str], overwrite: bool = Tru
     }
     with sharing():
         config: dict[str, Any] = plain(model.serialize())
-    write_archive(path, config, metadata, saved(model), _value)
+    root = saved(model)
+    training = _training_config(model)
+    if training is not None:
+        config["compile_config"] = training
+        if model.optimizer is not None:
+            root.children["optimizer"] = SavedOptimizer(model.optimizer)
+    write_archive(path, config, metadata, root, _value)
+
+
+def _training_config(model: Model) -> dict[str, Any] | None:
+    """What `compile` was given, or None with a warning where a file cannot say it."""
+    try:
+        return model.get_compile_config()
+    except CompileError as error:
+        warnings.warn(
+            f"{model.name}: is saved without its optimizer and losses: {error}", stacklevel=4
+        )
+        return None
 
 
 def save_weights(model: Model, path: str | os.PathLike[str], overwrite: bool = True) -> None:

@@ -76,7 +76,8 @@ class SerializedObject:
     path: str
     name: str | None = None
     build_config: dict[str, Any] | None = None
-    compile_config: dict[str, Any] | None = None
+    compile_config: Any = None
+    """As it stands in the file: a model is whole whatever it holds."""
     inbound_nodes: tuple[InboundNode, ...] = ()
     shared_object_id: int | None = None
     is_layer: bool = False
@@ -196,7 +197,6 @@ def _object(value: dict[str, Any], path: str | None, *, is_layer: bool) -> Seria
     decoded.update((key, _references(item, path)) for key, item in graph.items())
     nodes = _get(value, "inbound_nodes", list, path, None) or []
     build_config = _get(value, "build_config", dict, path, None)
-    compile_config = _get(value, "compile_config", dict, path, None)
     return SerializedObject(
         class_name=class_name,
         module=_get(value, "module", str, path, None),
@@ -205,7 +205,7 @@ def _object(value: dict[str, Any], path: str | None, *, is_layer: bool) -> Seria
         path=path,
         name=name,
         build_config=None if build_config is None else _members(build_config, path),
-        compile_config=None if compile_config is None else _members(compile_config, path),
+        compile_config=value.get("compile_config"),
         inbound_nodes=tuple(_node(node, path) for node in nodes),
         shared_object_id=_get(value, "shared_object_id", int, path, None),
         is_layer=is_layer,

@@ -17,6 +17,7 @@ from kerac.saving.hdf5 import Dataset, Group
 from kerac.saving.weights import Problems, SavedVariable, check_variable
 
 OLD_CONTAINER = "_layer_checkpoint_dependencies"
+OPTIMIZER = "optimizer"
 
 
 class SavedNode(Protocol):
@@ -150,6 +151,21 @@ def match_variables(
     return matches
 
 
+def match_optimizer(
+    optimizer: SavedNode, tree: Group, label: str
+) -> list[tuple[SavedVariable, Dataset]]:
+    """As `match_variables`, for the state of the optimizer in a file of a compiled model."""
+    layout = [
+        SavedGroup(f"{OPTIMIZER}/{group.path}", OPTIMIZER, group.node)
+        for group in keras_layout(optimizer)
+    ]
+    groups = {group.path.strip("/"): group for group in tree.walk()}
+    matches, problems = _match(layout, groups, label)
+    problems.unused.clear()  # the weights of layers
+    problems.raise_if_any()
+    return matches
+
+
 def _match(
     layout: list[SavedGroup], groups: Mapping[str, Group], label: str
 ) -> tuple[list[tuple[SavedVariable, Dataset]], Problems]:
@@ -172,6 +188,6 @@ def _match(
                 matches.append((variable, dataset))  # type: ignore[arg-type]
     known = {saved.path for saved in layout}
     for path, group in groups.items():
-        if group.datasets and path not in known and not path.startswith("optimizer"):
+        if group.datasets and path not in known and not path.startswith(OPTIMIZER):
             problems.unused.append(path)
     return matches, problems

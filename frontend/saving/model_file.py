@@ -15,7 +15,13 @@ from kerac.saving.config import SerializedObject, decode_config
 from kerac.saving.file_kind import FileKind, file_kind
 from kerac.saving.hdf5 import Group, read_tree
 from kerac.saving.json_text import parse_json
-from kerac.saving.layout import OLD_CONTAINER, SavedNode, match_variables
+from kerac.saving.layout import (
+    OLD_CONTAINER,
+    OPTIMIZER,
+    SavedNode,
+    match_optimizer,
+    match_variables,
+)
 from kerac.saving.legacy import match_legacy_variables
 from kerac.saving.limits import DEFAULT_LIMITS, Limits
 from kerac.saving.source import FileSource, source_name, unreadable
@@ -42,6 +48,19 @@ class Weights:
         """
         match = match_legacy_variables if self.is_legacy else match_variables
         return read_values(match(root, self.tree, self.label), self.label)
+
+    @property
+    def optimizer_size(self) -> int:
+        """The number of arrays of the optimizer's own state."""
+        group = self.tree.groups.get(OPTIMIZER)
+        own = None if group is None else group.groups.get("vars")
+        return 0 if own is None else len(own.datasets)
+
+    def optimizer_values(
+        self, optimizer: SavedNode
+    ) -> Iterator[tuple[SavedVariable, np.ndarray[Any, np.dtype[Any]]]]:
+        """Yield each variable of an optimizer with its value, as `values` does for a model."""
+        return read_values(match_optimizer(optimizer, self.tree, self.label), self.label)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ class Trainer:
     history: Any = None
     _session: Session | None = None
     trainable_weights: Any
+    _compile_arguments: Mapping[str, Any]
 
     def compile(
         self,
@@ -58,7 +59,30 @@ class Trainer:
         self._session = Session(
             self, self.optimizer, (loss, loss_weights), (metrics, weighted_metrics)
         )
+        self._compile_arguments = {
+            "loss": loss,
+            "loss_weights": loss_weights,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+            "run_eagerly": run_eagerly,
+            "steps_per_execution": steps_per_execution,
+            "jit_compile": jit_compile,
+        }
         self.compiled, self.stop_training = True, False
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """What `compile` was given, as Keras writes it; None for a model that is not compiled."""
+        from kerac.training.compile_config import write_compile_config
+
+        if not self.compiled:
+            return None
+        return write_compile_config(self.optimizer, self._compile_arguments)
+
+    def compile_from_config(self, config: Any) -> None:
+        """`compile` with what `get_compile_config` or Keras wrote."""
+        from kerac.training.compile_config import read_compile_config
+
+        self.compile(**read_compile_config(config))
 
     def _compiled_session(self, doing: str) -> Session:
         if self._session is None:

@@ -107,7 +107,7 @@ def test_a_compiled_and_trained_model(tmp_path: Path) -> None:
         file = read_model_file(tmp_path / name)
         check_weights(file.weights.values(Node(model)), model)
     compiled = read_model_file(tmp_path / "model.keras").config.compile_config
-    assert compiled["optimizer"].class_name == "Adam"
+    assert compiled["optimizer"]["class_name"] == "Adam"
 
 
 def refusal(source: object) -> str:
