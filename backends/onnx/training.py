@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kerac.backends.onnx.emitter import Emitter
 from kerac.backends.onnx.registry import UNSUPPORTED, Result, exports, same_order
-from kerac.ir import Value
+from kerac.ir import Op, Value
 from kerac.ir.ops.convolution_gradient import ConvolutionKernelGradient
 from kerac.ir.ops.linear_recurrence import LinearRecurrence
 from kerac.ir.ops.movement import ScatterAdd
@@ -12,10 +12,15 @@ from kerac.ir.ops.pooling_gradient import MaxPoolGradient
 from kerac.ir.ops.random import RandomNormal, RandomUniform
 from kerac.ir.ops.training import Dropout, StopGradient
 
-for _op in (RandomUniform, RandomNormal, ConvolutionKernelGradient, MaxPoolGradient):
-    UNSUPPORTED[_op] = "acts in training only"
-for _op in (ScatterAdd, LinearRecurrence):
-    UNSUPPORTED[_op] = "acts in training only"
+TRAINING_ONLY: tuple[type[Op], ...] = (
+    ConvolutionKernelGradient,
+    LinearRecurrence,
+    MaxPoolGradient,
+    RandomNormal,
+    RandomUniform,
+    ScatterAdd,
+)
+UNSUPPORTED.update(dict.fromkeys(TRAINING_ONLY, "acts in training only"))
 
 
 @exports(Dropout, StopGradient, wants=same_order)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, ShapeError
 from kerac.layers.base import Layer
-from kerac.layers.data_format import DataFormat
+from kerac.layers.data_format import GivenDataFormat
 from kerac.layers.random_numbers import dropped, is_random, normal, uniform
 from kerac.regularizers import L1L2
 from kerac.saving.config import SerializedObject
@@ -107,14 +107,10 @@ class _OfFeatureMaps(_SpatialDropout):
     """Base: the layout is an argument."""
 
     rate: float
-    data_format: DataFormat | None = "channels_last"
+    data_format: GivenDataFormat = None
     seed: int | None = None
     name: str | None = None
     dtype: Any = "float32"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.data_format = self.data_format or "channels_last"
 
     def first_axis(self) -> int:
         return 2 if self.data_format == "channels_first" else 1

@@ -47,7 +47,7 @@ def load_img(
             f"color_mode is {color_mode!r}, but one of {', '.join(MODES)} is expected"
         )
     try:
-        image = pillow.open(path)
+        image: Image = pillow.open(path)
         image.load()
     except (OSError, ValueError, SyntaxError, pillow.DecompressionBombError) as error:
         raise FormatError(f"{path}: cannot be read as an image: {error!s:.120}") from None
@@ -68,7 +68,8 @@ def load_img(
         top, left = (height - inner[0]) // 2, (width - inner[1]) // 2
         box = (left, top, left + inner[1], top + inner[0])
     method = getattr(pillow.Resampling, interpolation.upper())
-    return image.resize((target_size[1], target_size[0]), method, box=box)
+    resized: Image = image.resize((target_size[1], target_size[0]), method, box=box)
+    return resized
 
 
 def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) -> Array:
@@ -98,10 +99,12 @@ def array_to_img(
     channels = array.shape[2]
     if channels not in (1, 3, 4):
         raise ShapeError(f"an image has 1, 3 or 4 channels, but the array has {channels}")
+    kind = "uint8"
     if channels == 1:
         kind = "int32" if array.max() > 255 else "uint8"
-        return pillow.fromarray(array[:, :, 0].astype(kind))
-    return pillow.fromarray(array.astype("uint8"))
+        array = array[:, :, 0]
+    image: Image = pillow.fromarray(array.astype(kind))
+    return image
 
 
 def save_img(
