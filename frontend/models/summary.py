@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+import shutil
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal
 
-from kerac.structure import leaves
+from kerac.layers.operation import Operation
+from kerac.structure import leaves, map_structure
 
 if TYPE_CHECKING:
     from kerac.layers.base import Layer
@@ -13,68 +16,93 @@ if TYPE_CHECKING:
     from kerac.tensor import Node
 
 
+# Where columns end, as shares of the line, and the length of a line: those of Keras.
+Ends = tuple[tuple[float, ...], int]
+CHAIN: Ends = ((0.45, 0.80, 1.0), 88)
+BRANCHES: Ends = ((0.3, 0.56, 0.74, 1.0), 108)
+
+
 def summary_text(
     model: Model, line_length: int | None, expand_nested: bool, show_trainable: bool
 ) -> str:
     """The table as text."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table(box=_box(), padding=(0, 1))
-    branches = _has_branches(model)
+    calls = _calls(model)
+    branches = not _is_chain(calls)
     headers = ["Layer (type)", "Output Shape", "Param #"]
     headers += ["Connected to"] if branches else []
     headers += ["Trainable"] if show_trainable else []
-    for header in headers:
-        is_number = header == "Param #"
-        table.add_column(header, justify="right" if is_number else "left", overflow="fold")
-    for depth, layer, calls in _rows(model, expand_nested, 0):
-        row = ["   " * depth + f"{layer.name} ({type(layer).__name__})", _shape(layer)]
-        row.append(f"{layer.count_params():,}" if layer.built else "0 (unbuilt)")
-        row += [_sources(calls)] if branches else []
+    ends, usual = BRANCHES if branches else CHAIN
+    if show_trainable:
+        ends, usual = (*(end * 0.9 for end in ends), 1.0), usual + 12
+    screen = shutil.get_terminal_size().columns
+    length = line_length or min(usual, screen - 4)
+    stops = [0, *(int(end * length) for end in ends)]
+    columns = [
+        Column(header, justify=_justified(header), width=max(stop - start, 4))
+        for header, start, stop in zip(headers, stops, stops[1:], strict=False)
+    ]
+    table = Table(*columns, width=length, show_lines=True)
+    for depth, layer in _rows(model, expand_nested, 0):
+        row = [_title(layer, depth), _shape(layer), _count(layer)]
+        row += [_sources(layer, calls)] if branches else []
         row += [_flag(layer)] if show_trainable else []
         table.add_row(*row)
     file = io.StringIO()
-    console = Console(file=file, width=line_length or (96 if branches else 80), color_system=None)
-    console.print(f'Model: "{model.name}"', highlight=False)
+    width = max(screen, length)
+    console = Console(file=file, width=width, color_system=None, highlight=False, markup=False)
+    console.print(f'Model: "{model.name}"')
     console.print(table)
     for line in _totals(model):
-        console.print(line, highlight=False)
+        console.print(line)
     return file.getvalue().rstrip("\n")
 
 
-def _box() -> Any:
-    from rich import box
-
-    return box.HEAVY_HEAD
+def _justified(header: str) -> Literal["left", "right", "center"]:
+    return "right" if header == "Param #" else "center" if header == "Trainable" else "left"
 
 
-def _rows(model: Model, expand_nested: bool, depth: int) -> list[tuple[int, Layer, list[Node]]]:
-    """The layers, how deep they lie, and their calls in their model."""
+def _rows(model: Model, expand_nested: bool, depth: int) -> list[tuple[int, Layer]]:
+    """The layers, and how deep they lie; operators only where they are the model's own."""
+    from kerac.models.functional import Functional
     from kerac.models.model import Model
 
-    calls = _calls(model)
-    rows: list[tuple[int, Layer, list[Node]]] = []
-    for layer in model.layers:
-        rows.append((depth, layer, [node for node in layer.nodes if node in calls]))
+    members = model.operations if isinstance(model, Functional) and not depth else model.layers
+    rows: list[tuple[int, Layer]] = []
+    for layer in members:
+        rows.append((depth, layer))
         if expand_nested and isinstance(layer, Model):
             rows += _rows(layer, expand_nested, depth + 1)
     return rows
 
 
-def _calls(model: Model) -> set[Node]:
+def _calls(model: Model) -> dict[Node, None]:
+    """The calls of a functional model, in order; others are shown as a chain."""
     from kerac.models.functional import Functional
-    from kerac.models.sequential import Sequential
 
-    known = isinstance(model, Functional) or (isinstance(model, Sequential) and model.built)
-    return set(model.functional()._topology.nodes) if known else set()
+    return dict.fromkeys(model._topology.nodes) if isinstance(model, Functional) else {}
 
 
-def _has_branches(model: Model) -> bool:
-    rows = _rows(model, False, 0)
-    return any(
-        len(calls) > 1 or any(len(node.inputs) > 1 for node in calls) for _, _, calls in rows
+def _is_chain(calls: dict[Node, None]) -> bool:
+    """Whether each call reads one tensor, the result of the call before, and no layer is shared."""
+    nodes = list(calls)
+    one_by_one = all(
+        [x.node for x in node.inputs] == [before] for before, node in pairwise(nodes)
     )
+    return one_by_one and len({node.layer for node in nodes}) == len(nodes)
+
+
+def _title(layer: Layer, depth: int) -> str:
+    prefix = "   " * depth + "└ " if depth else ""
+    return f"{prefix}{layer.name} ({getattr(layer, 'class_name', '') or type(layer).__name__})"
+
+
+def _count(layer: Layer) -> str:
+    if isinstance(layer, Operation):
+        return "0"
+    return f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
 
 
 def _flag(layer: Layer) -> str:
@@ -85,15 +113,19 @@ def _flag(layer: Layer) -> str:
 def _shape(layer: Layer) -> str:
     if not layer.nodes:
         return "?"
-    shapes = [str(x.shape) for x in leaves(layer.nodes[0].outputs)]
-    return ", ".join(shapes)
+    shapes = map_structure(lambda x: str(x.shape), layer.nodes[-1].outputs)
+    flat = leaves(shapes)
+    if len(flat) == 1:
+        return str(flat[0])
+    return str(list(shapes) if isinstance(shapes, tuple) else shapes).replace("'", "")
 
 
-def _sources(calls: list[Node]) -> str:
+def _sources(layer: Layer, calls: dict[Node, None]) -> str:
     """Layer, call and result that each argument comes from."""
     names = [
         f"{x.node.layer.name}[{x.node.layer.nodes.index(x.node)}][{x.position}]"
-        for node in calls
+        for node in layer.nodes
+        if node in calls
         for x in node.inputs
     ]
     return ", ".join(names) or "-"
@@ -109,8 +141,10 @@ def _totals(model: Model) -> list[str]:
             size, unit = size / 1024, next(units)
         return f" {label}: {count:,} ({size:.2f} {unit})"
 
-    return [
-        line("Total params", model.weights),
+    state = list(model.optimizer.variables) if model.optimizer and model.optimizer.built else []
+    lines = [
+        line("Total params", [*model.weights, *state]),
         line("Trainable params", model.trainable_weights),
         line("Non-trainable params", model.non_trainable_weights),
     ]
+    return [*lines, line("Optimizer params", state)] if state else lines

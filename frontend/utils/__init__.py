@@ -1,8 +1,9 @@
 """What scripts for Keras use around a model: labels, sequences, seeds."""
 
+from kerac.models.plot import model_to_dot, plot_model
 from kerac.names import clear_session
 from kerac.training.streams import PyDataset
-from kerac.utils import np_utils
+from kerac.utils import np_utils, vis_utils
 from kerac.utils.file_datasets import image_dataset_from_directory, text_dataset_from_directory
 from kerac.utils.files import get_file
 from kerac.utils.images import array_to_img, img_to_array, load_img, save_img
@@ -23,13 +24,16 @@ __all__ = [
     "image_dataset_from_directory",
     "img_to_array",
     "load_img",
+    "model_to_dot",
     "normalize",
     "np_utils",
     "pad_sequences",
+    "plot_model",
     "save_img",
     "set_random_seed",
     "split_dataset",
     "text_dataset_from_directory",
     "timeseries_dataset_from_array",
     "to_categorical",
+    "vis_utils",
 ]

@@ -236,13 +236,6 @@ def test_frozen_layers_have_no_trainable_weights() -> None:
     assert len(model.non_trainable_weights) == count
 
 
-def test_summary(golden: Any) -> None:
-    kerac.utils.clear_session()
-    lines: list[str] = []
-    nested(kerac).summary(print_fn=lines.append, expand_nested=True, show_trainable=True)
-    golden("summary.txt", "\n".join(lines) + "\n")
-
-
 def test_own_layers_and_models() -> None:
     class Twice(kerac.Layer):
         times: int = 2
