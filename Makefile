@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types bench clean
+.PHONY: help demo test check lint types bench bench-train clean
 
 # The first interpreter that is new enough, wherever it is called python3 or by its version.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -17,7 +17,7 @@ CORE := $(if $(COMPILER),.,.[cross])
 PIP_INSTALL := python -m pip install --quiet --disable-pip-version-check
 
 help: ## say what there is to make
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 demo: .venv/core.stamp ## compile a trained network, run it, export it, and see what the passes did
 	@.venv/bin/python examples/digits/demo.py
@@ -39,6 +39,9 @@ types: .venv/test.stamp ## run mypy --strict
 
 bench: .venv-bench/stamp ## time the compiled models beside ONNX Runtime
 	@.venv-bench/bin/python -m benchmarks.inference
+
+bench-train: .venv-bench/stamp ## time steps of training beside Keras on JAX, TensorFlow and PyTorch
+	@.venv-bench/bin/python -m benchmarks.training
 
 clean: ## remove what was built and installed here
 	rm -rf .venv .venv-bench .cache build dist kerac.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
