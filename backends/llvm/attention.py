@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from kerac.backends.llvm.contraction import MANY_ROWS, fused_multiply_add, registers
 from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import INDEX, Index, Kind, Mask, Pointer, Register
 from kerac.backends.llvm.lowering import LOWERINGS, GroupKernel, Lowering, lowers
@@ -21,6 +20,7 @@ from kerac.backends.llvm.packing import Columns, ColumnTiles
 from kerac.backends.llvm.plan import Buffer
 from kerac.backends.llvm.pointwise import Position, load_at
 from kerac.backends.llvm.reduction import computing_dtype
+from kerac.backends.llvm.register_tiles import MANY_ROWS, fused_multiply_add, registers
 from kerac.backends.llvm.schedule import choose_tile, small_rows
 from kerac.ir.dims import DimLike
 from kerac.ir.graph import Value

@@ -12,13 +12,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from kerac.backends.llvm.contraction import (
-    MANY_ROWS,
-    finish_tile,
-    fused_multiply_add,
-    multiply_rows,
-    registers,
-)
+from kerac.backends.llvm.contraction import multiply_rows
 from kerac.backends.llvm.depthwise import is_depthwise, lower_depthwise
 from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import ELEMENT, Index, Kind, Pointer, Register
@@ -29,10 +23,16 @@ from kerac.backends.llvm.packing import (
     Packed,
     RowMajor,
     WeightMatrix,
-    packed_weights,
 )
 from kerac.backends.llvm.plan import Buffer
 from kerac.backends.llvm.pointwise import Part, Position
+from kerac.backends.llvm.register_tiles import (
+    MANY_ROWS,
+    finish_tile,
+    fused_multiply_add,
+    registers,
+)
+from kerac.backends.llvm.run_time_packing import packed_weights
 from kerac.backends.llvm.schedule import choose_tile
 from kerac.backends.llvm.window import (
     Axis,

@@ -10,13 +10,13 @@ from itertools import product
 from math import prod
 from typing import Any
 
-from kerac.backends.llvm.contraction import fused_multiply_add, registers
 from kerac.backends.llvm.elementwise import for_each_element
 from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import Index, Kind, Mask
 from kerac.backends.llvm.lowering import Lowering, lowers
 from kerac.backends.llvm.plan import Buffer
 from kerac.backends.llvm.pointwise import Position, epilogue_shapes, offset, strides
+from kerac.backends.llvm.register_tiles import fused_multiply_add, registers
 from kerac.backends.llvm.schedule import Tile, choose_tile
 from kerac.ir.dims import DimLike
 from kerac.ir.ops.convolution_gradient import ConvolutionKernelGradient

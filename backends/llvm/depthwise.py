@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from kerac.backends.llvm.contraction import finish_tile, registers
 from kerac.backends.llvm.depthwise_sheets import sheets_of
 from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import Index, Kind, Mask, Register
 from kerac.backends.llvm.lowering import GroupKernel, Lowering
 from kerac.backends.llvm.packing import Columns
 from kerac.backends.llvm.pointwise import Part, Position, for_each_vector
+from kerac.backends.llvm.register_tiles import finish_tile, registers
 from kerac.backends.llvm.window import (
     Axis,
     leading_extents,

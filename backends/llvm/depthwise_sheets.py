@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kerac.backends.llvm.contraction import finish_tile, registers
 from kerac.backends.llvm.kernel import Index, Kind, Mask, Register
 from kerac.backends.llvm.lowering import GroupKernel
 from kerac.backends.llvm.packing import Columns
 from kerac.backends.llvm.pointwise import Part, Position, for_each_vector
+from kerac.backends.llvm.register_tiles import finish_tile, registers
 from kerac.backends.llvm.schedule import LATENCY
 from kerac.backends.llvm.window import Axis, Span, spans
 from kerac.ir.dims import known_dim

@@ -16,20 +16,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kerac.backends.llvm.grouping import Group
-from kerac.backends.llvm.kernel import ELEMENT, Index, Kind, Mask, Pointer, Register
-from kerac.backends.llvm.plan import Buffer
+from kerac.backends.llvm.kernel import Index, Mask, Pointer, Register
 from kerac.backends.llvm.schedule import BLOCK
-from kerac.ir.dims import DimLike
 from kerac.ir.graph import Value
 from kerac.ir.ops.constant import Constant, Parameter
-from kerac.ir.types import TensorType, known_shape
 
 if TYPE_CHECKING:
     from kerac.backends.llvm.lowering import GroupKernel, Lowering
 
 PADDING = 16  # the last block is as wide as its columns, rounded up to a multiple of this
-MANY_USES = 32  # rows of the left side, from which on weights may be packed at every run
 
 
 @dataclass(frozen=True)
@@ -65,7 +60,7 @@ class Packed:
     """A weight matrix [rows, columns] in blocks, from element `start` on."""
 
     pointer: Pointer
-    rows: int
+    rows: Index
     columns: int
     lanes: int
     start: Index = 0
@@ -78,13 +73,14 @@ class Packed:
             column = first + inside
             block = column // BLOCK * BLOCK
             width = min(BLOCK, padded(self.columns) - block)
-            place = self.start + block * self.rows + row * width + (column - block)
+            place = self.start + k.multiply(block, self.rows) + row * width + (column - block)
         elif columns.vectors * self.lanes % BLOCK == 0:
             block = first + inside // BLOCK * BLOCK
-            place = self.start + block * self.rows + row * width + inside % BLOCK
+            place = self.start + k.multiply(block, self.rows) + row * width + inside % BLOCK
         else:  # some part of a block
             block = first // BLOCK * BLOCK
-            place = self.start + block * self.rows + row * width + (first - block) + inside
+            inside = first - block + inside
+            place = self.start + k.multiply(block, self.rows) + row * width + inside
         return k.load(self.pointer, place, self.lanes)
 
 
@@ -113,24 +109,7 @@ def pack_columns(matrix: np.ndarray) -> np.ndarray:
     return np.concatenate([blocks.reshape(-1), wide[:, full:].reshape(-1)])
 
 
-def packed_weights(
-    lowering: Lowering, group: Group, kernel: Value, rows: DimLike, groups: int = 1
-) -> Buffer | None:
-    """kernel: [*window, C, groups * F] as the packed matrices of its groups, one after the other.
-
-    Weights that are not constant are packed at every run if the product has many `rows` and they
-    leave the second-level cache; else there is nothing packed.
-    """
-    array = constant_array(kernel)
-    if array is not None:
-        return lowering.constant(_packed_array(lowering, array, groups), "weights")
-    size = prod(known_shape(kernel.shape)) * kernel.tensor_type.numpy_dtype.itemsize
-    if isinstance(rows, int) and rows >= MANY_USES and size > lowering.target.second_level_cache:
-        return _pack_at_run_time(lowering, group, kernel, groups)
-    return None
-
-
-def _packed_array(lowering: Lowering, array: np.ndarray, groups: int) -> np.ndarray:
+def packed_array(lowering: Lowering, array: np.ndarray, groups: int) -> np.ndarray:
     """Constant weights, packed; each array only once."""
     key = (id(array), groups)
     if key not in lowering.packed:
@@ -140,36 +119,6 @@ def _packed_array(lowering: Lowering, array: np.ndarray, groups: int) -> np.ndar
             [pack_columns(matrix[:, group]) for group in range(groups)]
         )
     return lowering.packed[key]
-
-
-def _pack_at_run_time(lowering: Lowering, group: Group, kernel: Value, groups: int) -> Buffer:
-    """A kernel that does what `pack_columns` does, for every group."""
-    *inputs, width = known_shape(kernel.shape)
-    rows, columns, dtype = prod(inputs), width // groups, kernel.tensor_type.dtype
-    size = rows * padded(columns)
-    target = lowering.scratch(TensorType(dtype, (groups * size,)), "weights")
-    k = lowering.kernel(group, "pack_weights")
-    source, sink = k.read(kernel), k.write(target)
-
-    def copy(g: Index, r: Index, block: Index, places: int) -> None:
-        """One row of a block that keeps `places` columns; the last of them may be padding."""
-        for inside in range(0, places, k.lanes):
-            left = k.lanes if not isinstance(block, int) else columns - block - inside
-            place = r * width + g * columns + block + inside
-            value = k.number(0.0, Kind(dtype, k.lanes))
-            if left > 0:
-                value = k.load(source, place, k.lanes, k.tail_mask(left, k.lanes))
-            k.store(sink, g * size + block * rows + r * places + inside, value)
-
-    def row(g: Index, r: Index) -> None:
-        full = columns // BLOCK * BLOCK
-        k.loop("f", 0, full, lambda block: copy(g, r, block, BLOCK), step=BLOCK)
-        if full < columns:
-            copy(g, r, full, padded(columns) - full)
-
-    k.parallel({"g": groups, "r": rows}, row, cost=columns * ELEMENT)
-    lowering.launch(k)
-    return target
 
 
 @dataclass(frozen=True)

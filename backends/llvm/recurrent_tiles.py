@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kerac.backends.llvm.contraction import fused_multiply_add, registers
 from kerac.backends.llvm.kernel import Index, Kind, Pointer, Register
 from kerac.backends.llvm.lowering import GroupKernel
 from kerac.backends.llvm.recurrent_cells import Phase
@@ -18,6 +17,7 @@ from kerac.backends.llvm.recurrent_weights import (
     UnitBlock,
     working_memory,
 )
+from kerac.backends.llvm.register_tiles import fused_multiply_add, registers
 from kerac.backends.llvm.schedule import LATENCY, fits
 from kerac.backends.llvm.target import Target
 from kerac.ir.dims import DimLike

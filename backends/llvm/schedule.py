@@ -14,6 +14,7 @@ from kerac.backends.llvm.target import Target
 
 BLOCK = 32  # columns of packed weights that lie together, on every target
 LATENCY = 4  # cycles until a multiply-add's result can be used
+TASKS = 16  # that spread well over a few threads
 WAYS = 8  # rows a multiple of a cache way's size apart that still fit the first-level cache
 
 
@@ -81,3 +82,13 @@ def small_rows(target: Target, tile: Tile) -> list[Tile]:
         for rows in (4, 1)
         if rows < tile.rows
     ]
+
+
+def choose_stretch(tile: Tile, rows: int, blocks: int, least: int) -> int:
+    """How many rows one task takes for one of `blocks` blocks of columns; `least` pay for it.
+
+    All of them, where there are blocks enough: each task reads the weights of its block again.
+    """
+    tiles = rows // tile.rows
+    tasks = -(-TASKS // blocks)
+    return max(1, -(-least // tile.rows), -(-tiles // tasks)) * tile.rows

@@ -8,16 +8,16 @@ import numpy as np
 
 from kerac.backends.llvm.jit import load_plan
 from kerac.backends.llvm.lowering import lower_graph
-from kerac.backends.llvm.target import find_target
+from kerac.backends.llvm.target import Target, find_target
 from kerac.ir import Graph, evaluate_graph, parse
 from kerac.ir.types import known_shape
 from kerac.runtime import Executable
 from tests.compare import assert_close
 
 
-def compile_graph(graph: Graph, target: str = "host") -> Executable:
+def compile_graph(graph: Graph, target: str | Target = "host") -> Executable:
     """The graph as it is, without passes."""
-    machine = find_target(target)
+    machine = find_target(target) if isinstance(target, str) else target
     loaded = load_plan(lower_graph(graph, machine), machine, "model")
     return Executable(loaded.information, loaded.keep)
 
@@ -43,7 +43,7 @@ def check(
     dims: Mapping[str, int] | None = None,
     weights: Mapping[str, np.ndarray] | None = None,
     seed: int = 0,
-    target: str = "host",
+    target: str | Target = "host",
     tolerance: float = 1e-5,
 ) -> Executable:
     """Compare the JIT with the reference on random inputs."""

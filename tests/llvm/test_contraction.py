@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -77,6 +79,41 @@ def test_dense_with_weights_from_an_input() -> None:
 )
 def test_matmul(a: str, b: str, batch: int) -> None:
     check(f"def f(a: f32[{a}], b: f32[{b}]): return matmul(a, b)", {"N": batch, "T": 19, "S": 45})
+
+
+@pytest.mark.parametrize("transpose_b", [False, True])
+@pytest.mark.parametrize("transpose_a", [False, True])
+@pytest.mark.parametrize(
+    ("outer", "rows", "depth", "columns"),
+    [
+        ((), "3", "5", "7"),
+        ((), "67", "33", "70"),
+        ((), "N", "20", "45"),
+        ((), "40", "N", "33"),
+        ((), "19", "20", "N"),
+        (("2", "3"), "65", "17", "16"),
+        (("N",), "64", "1", "100"),
+        (("N",), "T", "T", "96"),
+    ],
+)
+def test_products_of_any_orientation(
+    outer: tuple[str, ...],
+    rows: str,
+    depth: str,
+    columns: str,
+    transpose_a: bool,
+    transpose_b: bool,
+) -> None:
+    a = (*outer, *((depth, rows) if transpose_a else (rows, depth)))
+    b = (*outer, *((columns, depth) if transpose_b else (depth, columns)))
+    text = f"""
+def f(a: f32[{", ".join(a)}], b: f32[{", ".join(b)}]):
+    return matmul(a, b, transpose_a={transpose_a}, transpose_b={transpose_b})
+"""
+    for name in ("host", "avx2"):
+        # a cache without room, so that right sides are packed wherever that can pay
+        check(text, {"N": 66, "T": 9}, target=replace(find_target(name), second_level_cache=0))
+        check(text, {"N": 5, "T": 21}, target=name)
 
 
 @pytest.mark.parametrize("columns", [10, 64, 330])
