@@ -2,31 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from math import prod
 
-from kerac.runtime.abi import (
-    ABI_VERSION,
-    ALIGNMENT,
-    DERIVED,
-    DIM_NOT_POSITIVE,
-    DTYPES,
-    NULL_POINTER,
-    OK,
-    RETURN_CODES,
-    WORKSPACE_NOT_ALIGNED,
-    ModelInfo,
-    TensorInfo,
-    c_identifier,
-)
-
-_CODES = {
-    "KERAC_OK": OK,
-    "KERAC_NULL_POINTER": NULL_POINTER,
-    "KERAC_DIM_NOT_POSITIVE": DIM_NOT_POSITIVE,
-    "KERAC_WORKSPACE_NOT_ALIGNED": WORKSPACE_NOT_ALIGNED,
-}
+from kerac.runtime.abi import ALIGNMENT, ModelInfo, TensorInfo, c_identifier
+from kerac.runtime.c_text import c_type, comment, constants, declarations, elements, parameter
 
 _NOTES = """\
  * Arrays are dense and row-major, each aligned to its elements; a bool is one byte, 0 or 1.
@@ -38,56 +17,6 @@ _NOTES = """\
  * library are started by the first run that uses them; a run that finds them busy works alone.
  * Every input is safe: indices outside a table are clamped to its first or last row.
  * On an error code nothing was computed."""
-
-_DECLARATIONS = """\
-#ifndef KERAC_ABI_VERSION
-#define KERAC_ABI_VERSION {version}
-#define KERAC_WORKSPACE_ALIGNMENT {alignment}
-
-{codes}
-
-typedef struct {{
-    const char *name;
-    const char *dtype;    /* "f32", "i32", "i64", "u8", "bool", ... */
-    const char *type;     /* for people: "f32[N, 28, 28, 1]" */
-    const char *origin;   /* path of the layer it comes from */
-    int64_t ndim;
-    const int64_t *shape; /* >= 0: fixed; -1 - k: dims[k]; INT64_MIN: computed, ask output_shape */
-    int64_t replaces;     /* an output: the input that it is written over, or -1 */
-}} kerac_tensor;
-
-/* How a run uses threads: at most so many, of the library or by a function of yours. */
-typedef struct {{
-    int64_t threads;
-    /* NULL, or: call task(data, 0 ... count - 1) in any order, and return after the last one */
-    void (*parallel_for)(void *context, void (*task)(void *data, int64_t number), void *data,
-                         int64_t count);
-    void *context;
-}} kerac_parallel;
-
-typedef struct {{
-    int64_t abi_version;
-    const char *name;
-    const char *producer;
-    const char *target;
-    int64_t dim_count;
-    const char *const *dim_names;
-    int64_t input_count;
-    const kerac_tensor *inputs;
-    int64_t output_count;
-    const kerac_tensor *outputs;
-    int64_t weights_size; /* bytes */
-    /* 0 if a dim is not positive */
-    size_t (*workspace_size)(const int64_t *dims);
-    /* writes outputs[output].ndim lengths */
-    int (*output_shape)(int64_t output, const int64_t *dims, int64_t *shape);
-    /* `parallel` may be NULL: as set_threads said */
-    int (*run)(const void *const *inputs, void *const *outputs, const int64_t *dims,
-               void *workspace, const kerac_parallel *parallel);
-}} kerac_info;
-#elif KERAC_ABI_VERSION != {version}
-#error "headers of models that different versions of kerac compiled cannot be included together"
-#endif"""
 
 _FUNCTIONS = """\
 #ifdef __cplusplus
@@ -118,17 +47,14 @@ def header_text(name: str, model: ModelInfo, stem: str = "") -> str:
     """
     prefix = c_identifier(name)
     guard = f"KERAC_MODEL_{prefix.upper()}_H"
-    dims = [_parameter(dim) for dim in model.dim_names]
+    dims = [parameter(dim) for dim in model.dim_names]
     declared = [f"int64_t {dim}" for dim in dims]
-    codes = "\n".join(
-        f"#define {key} {code} /* {RETURN_CODES[code]} */" for key, code in _CODES.items()
-    )
     parts = [
-        _introduction(prefix, model, dims, _comment(stem or prefix)),
+        _introduction(prefix, model, dims, comment(stem or prefix)),
         f"#ifndef {guard}\n#define {guard}\n\n#include <stddef.h>\n#include <stdint.h>",
-        _DECLARATIONS.format(version=ABI_VERSION, alignment=ALIGNMENT, codes=codes),
-        *_constants(prefix, "INPUT", model.inputs, dims),
-        *_constants(prefix, "OUTPUT", model.outputs, dims),
+        declarations(),
+        *constants(prefix, "INPUT", model.inputs, dims),
+        *constants(prefix, "OUTPUT", model.outputs, dims),
         _FUNCTIONS.format(
             prefix=prefix,
             sizes=", 0 where a dim is not positive" if dims else "",
@@ -142,8 +68,8 @@ def header_text(name: str, model: ModelInfo, stem: str = "") -> str:
 
 def _introduction(prefix: str, model: ModelInfo, dims: list[str], stem: str) -> str:
     lines = [
-        f"/* The model {_comment(model.name)}, compiled by {_comment(model.producer)}",
-        f" * for {_comment(model.target)}.",
+        f"/* The model {comment(model.name)}, compiled by {comment(model.producer)}",
+        f" * for {comment(model.target)}.",
         " *",
         *_table(model, dims),
         f" *   weights    {model.weights_size:,} bytes, inside the library",
@@ -167,14 +93,14 @@ def _table(model: ModelInfo, dims: list[str]) -> list[str]:
     ]
     width = max((len(tensor.name) for _, tensor, _ in rows), default=0)
     lines = [
-        f" *   {label:<10} {_comment(tensor.name):<{width}}  {_comment(tensor.type)}{amount}"
-        + (f", from {_comment(tensor.origin)}" if tensor.origin else "")
+        f" *   {label:<10} {comment(tensor.name):<{width}}  {comment(tensor.type)}{amount}"
+        + (f", from {comment(tensor.origin)}" if tensor.origin else "")
         + (f", in the memory of input {tensor.replaces}" if tensor.replaces >= 0 else "")
         for label, tensor, amount in rows
     ]
     named = zip(model.dim_names, dims, strict=True)
     return lines + [
-        f" *   dim        {_comment(name)} is the parameter `{dim}`" for name, dim in named
+        f" *   dim        {comment(name)} is the parameter `{dim}`" for name, dim in named
     ]
 
 
@@ -184,43 +110,8 @@ def _amount(tensor: TensorInfo, model: ModelInfo) -> str:
     if len(fixed) == len(tensor.shape):
         return f": {prod(fixed)} elements"
     if len(fixed) == len(tensor.shape) - 1 and tensor.shape[0] == -1:
-        return f": {prod(fixed)} elements for each {_comment(model.dim_names[0])}"
+        return f": {prod(fixed)} elements for each {comment(model.dim_names[0])}"
     return ""
-
-
-def _constants(prefix: str, kind: str, tensors: Sequence[TensorInfo], dims: list[str]) -> list[str]:
-    stem = f"{prefix.upper()}_{kind}"
-    blocks = [f"#define {stem}_COUNT {len(tensors)}"]
-    for number, tensor in enumerate(tensors):
-        lines = [
-            f"#define {stem}_{number}_NAME {_literal(tensor.name)}",
-            f"#define {stem}_{number}_TYPE {_literal(tensor.type)} /* {_c_type(tensor)} in C */",
-        ]
-        count = _elements(tensor, dims)
-        if count is None:
-            lines.append(
-                f"/* {prefix}_info()->output_shape computes the shape of output {number} */"
-            )
-        else:
-            parameters = f"({', '.join(dims)})" if dims else ""
-            lines.append(f"#define {stem}_{number}_ELEMENTS{parameters} {count}")
-        blocks.append("\n".join(lines))
-    return blocks
-
-
-def _elements(tensor: TensorInfo, dims: list[str]) -> str | None:
-    """The number of elements as an expression in C, None where only a run can tell."""
-    if DERIVED in tensor.shape:
-        return None
-    factors = [f"(int64_t)({dims[-1 - entry]})" for entry in tensor.shape if entry < 0]
-    fixed = prod([entry for entry in tensor.shape if entry >= 0])
-    if fixed != 1 or not factors:
-        factors.append(f"INT64_C({fixed})")
-    return f"({' * '.join(factors)})"
-
-
-def _c_type(tensor: TensorInfo) -> str:
-    return DTYPES[tensor.dtype][1]
 
 
 def _example(prefix: str, model: ModelInfo, dims: list[str], stem: str) -> list[str]:
@@ -232,13 +123,13 @@ def _example(prefix: str, model: ModelInfo, dims: list[str], stem: str) -> list[
         for number, tensor in enumerate(tensors):
             name = f"{kind.lower()}_{number}"
             names[kind].append(name)
-            known = _elements(tensor, dims) is not None
+            known = elements(tensor, dims) is not None
             size = f"{prefix.upper()}_{kind}_{number}_ELEMENTS{arguments}" if known else "4096"
             note = "" if known else " // must be as large as output_shape says"
             if tensor.replaces >= 0:
                 names[kind][-1] = f"input_{tensor.replaces}"
                 continue
-            arrays.append(f"static {_c_type(tensor)} {name}[{size}];{note}")
+            arrays.append(f"static {c_type(tensor)} {name}[{size}];{note}")
     return [
         "#include <stdlib.h>",
         f'#include "{stem}.h"',
@@ -257,23 +148,3 @@ def _example(prefix: str, model: ModelInfo, dims: list[str], stem: str) -> list[
         "    return code;",
         "}",
     ]
-
-
-def _parameter(dim: str) -> str:
-    """A parameter's name; never the bare symbol, which a program may have defined as a macro."""
-    return "batch" if dim == "N" else f"dim_{c_identifier(dim)}".lower()
-
-
-def _comment(text: str) -> str:
-    """`text` inside a comment, which it cannot end; names of layers come from model files."""
-    printable = "".join(c if c.isprintable() else "?" for c in text)
-    # `/*` is a warning, `??/` a trigraph, and a backslash at the end joins lines
-    return re.sub(r"\*(?=/)|/(?=\*)|\?(?=\?/)|\\$", lambda found: f"{found[0]} ", printable)
-
-
-def _literal(text: str) -> str:
-    """`text` as a string in C: special bytes in octal, and no trigraphs."""
-    plain = {byte: chr(byte) for byte in range(32, 127)}
-    escaped = {ord(character): f"\\{character}" for character in '"\\?'}
-    texts = plain | escaped
-    return '"' + "".join(texts.get(byte, f"\\{byte:03o}") for byte in text.encode()) + '"'
