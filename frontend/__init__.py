@@ -13,7 +13,7 @@ from kerac import (
     regularizers,
     utils,
 )
-from kerac.compile import compile, compile_library, export_onnx
+from kerac.compile import compile, compile_library, compile_trainer, export_onnx
 from kerac.layers import Input, Layer
 from kerac.models import Model, Sequential
 from kerac.runtime import Executable, load
@@ -47,6 +47,7 @@ __all__ = [
     "callbacks",
     "compile",
     "compile_library",
+    "compile_trainer",
     "constraints",
     "datasets",
     "export_onnx",

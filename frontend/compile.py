@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerac.ir import CompileError, Graph, UnsupportedError
+from kerac.ir import CompileError, Graph, TensorType, UnsupportedError
 from kerac.ir.dims import symbols_of
 from kerac.runtime import Executable, c_identifier, header_text
 
@@ -68,6 +68,43 @@ def compile_library(
     machine = find_target(target)
     trace, plan = lower(graph_of(model), machine, batch, dims)
     return save_library(plan, machine, path, trace, threads)
+
+
+def compile_trainer(
+    model: Any,
+    path: str | os.PathLike[str],
+    *,
+    optimizer: Any = None,
+    loss: Any = None,
+    metrics: Any = None,
+    labels: Sequence[TensorType | None] | None = None,
+    sample_weights: bool = False,
+    dims: Mapping[str, int] | None = None,
+    target: str = "host",
+    threads: bool = True,
+) -> LibraryFiles:
+    """Compile a model and how it is trained to a library at `path` that trains it without Python.
+
+    Optimizer, loss and metrics are those that the model was compiled with, unless others are given.
+    `labels` are the types of labels, one an output, where they are not those that the losses want;
+    with `sample_weights` steps take a weight for each sample. Dims but the batch must be fixed.
+    """
+    from kerac.backends.llvm.target import find_target
+    from kerac.training.library import write_trainer
+
+    _library_kind(path)
+    if isinstance(model, (str, os.PathLike)):
+        from kerac.models import load_model
+
+        model = load_model(model)
+    model.recompile(optimizer, loss, metrics)
+    if not model.compiled:
+        raise CompileError(
+            f"{model.name}: a trainer needs an optimizer and a loss, but the model is not compiled",
+            remedy="Compile it before it is saved, or give both: --optimizer adam --loss mse.",
+        )
+    machine = find_target(target)
+    return write_trainer(model, Path(path), labels, sample_weights, dims or {}, machine, threads)
 
 
 def export_onnx(model: Any, path: str | os.PathLike[str], opset: int | None = None) -> None:
@@ -183,9 +220,9 @@ def save_library(
         objects = Path(folder) / f"{name}.o"
         objects.write_bytes(code)
         if kind == ".so":
-            link_library(objects, result, output.name)
+            link_library([objects], result, output.name)
         elif kind == ".a":
-            make_archive(objects, result)
+            make_archive([objects], result)
         else:
             shutil.copyfile(objects, result)
     with atomic_output(header) as file:

@@ -122,6 +122,17 @@ def type_text(type_: Type) -> str:
     return str(type_)
 
 
+def type_from_text(text: str) -> TensorType:
+    """Read `f32[N, 3]`."""
+    try:
+        found = parse_type(ast.parse(text, mode="eval").body)
+    except (SyntaxError, ValueError):
+        found = None
+    if not isinstance(found, TensorType):
+        raise FormatError(f"{text!r:.60} is no type, such as f32[N, 3]")
+    return found
+
+
 def parse_type(node: ast.expr) -> Type:
     """Read a type from its Python expression."""
     match node:

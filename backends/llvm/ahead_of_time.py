@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -87,14 +88,27 @@ def find_compiler() -> list[str]:
     )
 
 
-def link_library(objects: Path, output: Path, library_name: str) -> None:
-    """Make the shared library `output` from an object; the loader knows it as `library_name`."""
+def link_library(objects: Sequence[Path], output: Path, library_name: str) -> None:
+    """Make the shared library `output` from objects; the loader knows it as `library_name`."""
     flags = ["-shared", f"-Wl,-soname,{library_name}", "-Wl,-z,noexecstack", "-Wl,--no-undefined"]
-    _run([*find_compiler(), *flags, "-o", str(output), str(objects), "-lm", "-pthread"], "link")
+    parts = map(str, objects)
+    _run([*find_compiler(), *flags, "-o", str(output), *parts, "-lm", "-pthread"], "link")
 
 
-def make_archive(objects: Path, output: Path) -> None:
-    """Make the static library `output` from an object file."""
+def join_objects(objects: Sequence[Path], output: Path) -> None:
+    """Make one object of several."""
+    parts = map(str, objects)
+    _run([*find_compiler(), "-r", "-nostdlib", "-o", str(output), *parts], "link")
+
+
+def compile_c(source: Path, output: Path) -> None:
+    """Make an object of a program in C."""
+    flags = ["-std=gnu99", "-O2", "-fPIC", "-Wall", "-Wextra", "-c"]
+    _run([*find_compiler(), *flags, "-o", str(output), str(source)], "compile")
+
+
+def make_archive(objects: Sequence[Path], output: Path) -> None:
+    """Make the static library `output` from object files."""
     archiver = os.environ.get("AR", "").split() or ["ar"]
     if not shutil.which(archiver[0]):
         if not importlib.util.find_spec("ziglang"):
@@ -105,7 +119,7 @@ def make_archive(objects: Path, output: Path) -> None:
             )
         archiver = [sys.executable, "-m", "ziglang", "ar"]
     output.unlink(missing_ok=True)
-    _run([*archiver, "rcs", str(output), str(objects)], "archive")
+    _run([*archiver, "rcs", str(output), *map(str, objects)], "archive")
 
 
 def _run(command: list[str], what: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,6 +17,7 @@ from kerac.command_line.source import (
     read_dims,
     weights_option,
 )
+from kerac.command_line.train import compile_trainer_of, training_options, wants_trainer
 from kerac.compile import LIBRARY_KINDS
 
 
@@ -29,6 +31,8 @@ EXAMPLES = (
     "kerac compile model.keras -o model.so",
     "kerac compile model.h5 -o build/libmodel.a",
     "kerac compile model.keras -o model.so --batch 1",
+    "kerac compile --train model.keras -o trainer.so",
+    "kerac compile --train model.keras -o trainer.so --loss mse --optimizer sgd --metric mae",
 )
 
 
@@ -52,6 +56,7 @@ EXAMPLES = (
     default=True,
     help="Whether the library can use several threads, which needs POSIX threads.",
 )
+@training_options
 def compile_command(
     model: Path,
     weights: Path | None,
@@ -60,19 +65,25 @@ def compile_command(
     dims: tuple[str, ...],
     target: str,
     threads: bool,
+    **training: Any,
 ) -> None:
     """Compile MODEL to a native library and its C header.
 
     The library needs nothing but libc and libm, and serves every batch size unless --batch is
-    given.
+    given. With --train it trains the model, too, with no need of Python.
     """
     from kerac.compile import compile_library
 
     start = time.perf_counter()
-    graph = load_graph(model, weights)
-    with progress(f"compiling {model}"):
-        files = compile_library(
-            graph, output, batch, target, read_dims(graph, dims), threads=threads
-        )
+    if wants_trainer(training):
+        if batch is not None:
+            raise click.UsageError("--batch is for inference; a trainer serves every batch size")
+        files = compile_trainer_of(model, weights, output, dims, target, threads, **training)
+    else:
+        graph = load_graph(model, weights)
+        with progress(f"compiling {model}"):
+            files = compile_library(
+                graph, output, batch, target, read_dims(graph, dims), threads=threads
+            )
     seconds = time.perf_counter() - start
     say(f"{files.library}  {size_text(files.library)}, header {files.header}, in {seconds:.1f} s")

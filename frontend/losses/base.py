@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from kerac.configured import Configured, fields
 from kerac.eager import evaluate
-from kerac.ir import Value, ops
+from kerac.ir import TensorType, Value, ops
 from kerac.ir.errors import UnsupportedError
 from kerac.losses.functions import (
     divide_no_nan,
@@ -48,6 +48,11 @@ class Loss(Configured, keyword_only=True):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The losses of samples."""
         raise UnsupportedError(f"{type(self).__name__} does not say what it computes")
+
+    @classmethod
+    def label_type(cls, y_pred: TensorType) -> TensorType:
+        """The type of labels for predictions of a type, where nobody says another."""
+        return y_pred.with_dtype("f32")
 
     def valid(self, y_true: Value, y_pred: Value, losses: Value) -> Value | None:
         """Which of the losses count, bool; None where all do."""

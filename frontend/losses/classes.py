@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from kerac.ir import Value
+from kerac.ir import TensorType, Value
 from kerac.ir.errors import CompileError
 from kerac.losses import classification, overlap, regression, sequences
 from kerac.losses.base import FunctionLoss
@@ -157,6 +157,10 @@ class SparseCategoricalCrossentropy(FunctionLoss):
     ignore_class: int | None = None
     axis: int = -1
     name: str | None = "sparse_categorical_crossentropy"
+
+    @classmethod
+    def label_type(cls, y_pred: TensorType) -> TensorType:
+        return TensorType("i32", y_pred.shape[:-1])
 
     def valid(self, y_true: Value, y_pred: Value, losses: Value) -> Value | None:
         return classification.valid_labels(y_true, y_pred, self.ignore_class, self.axis)

@@ -64,6 +64,11 @@ class Measures:
             each.metric.reset_state()
 
     @property
+    def outputs(self) -> set[int]:
+        """The outputs that have metrics."""
+        return {place for _, given in self.given for place, each in enumerate(given) if each}
+
+    @property
     def order(self) -> list[str]:
         """The names that metrics have without those of outputs: how results in lists begin."""
         return [each.metric.name or "" for each in self.measures or ()]

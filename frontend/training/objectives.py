@@ -99,9 +99,14 @@ class Objectives:
         """Names of the records of single losses."""
         return [mean.name for mean in self.means.values()]
 
+    @property
+    def all_means(self) -> list[RunningMean]:
+        """The means of the whole loss and of those of outputs."""
+        return [self.mean, *self.means.values()]
+
     def reset_state(self) -> None:
         """Forget all batches."""
-        for mean in (self.mean, *self.means.values()):
+        for mean in self.all_means:
             mean.reset_state()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,8 @@ from kerac.training.batches import Batch
 from kerac.training.measures import Measures
 from kerac.training.objectives import Objectives, batch_size
 from kerac.training.program import Program
-from kerac.training.step import Parts, Results, make_step
+from kerac.training.step import Parts, Results, Step, make_step
+from kerac.variable import Variable
 
 Array = np.ndarray[Any, Any]
 
@@ -58,6 +59,12 @@ class Session:
             if part is not None:
                 part.reset_state()
 
+    def sums(self) -> list[Variable]:
+        """What records are taken from."""
+        found = [v for mean in self.objectives.all_means for v in mean.variables]
+        measures = self.measures.measures or ()
+        return found + [v for measure in measures for v in measure.metric.variables]
+
     def run(self, batch: Batch, training: bool) -> dict[str, Array]:
         """Take a step; returns the records so far, in arrays that the next step overwrites."""
         if not self.model.built:
@@ -93,17 +100,24 @@ class Session:
     def _compile(
         self, y: list[Array | None], weights: list[Array | None], training: bool
     ) -> Program:
+        return Program(self.step([_type(a) for a in y], [_type(a) for a in weights], training))
+
+    def step(
+        self,
+        y: Sequence[TensorType | None],
+        weights: Sequence[TensorType | None],
+        training: bool,
+        dims: Mapping[str, int] | None = None,
+    ) -> Step:
+        """The step for labels and weights of these types, one for each output; `dims` are fixed."""
         model = self.model.functional()
         optimizer = self.optimizer if training else None
         if optimizer is not None:
             optimizer.build(self.model.trainable_weights)
         names = model.output_names
-        types = (
-            model.input_types(),
-            {name: _type(array) for name, array in zip(names, y, strict=True)},
-            {name: _type(array) for name, array in zip(names, weights, strict=True)},
-        )
-        return Program(make_step(self.model, types, self._scores, self._record, optimizer))
+        x = {name: type_.substitute(dims or {}) for name, type_ in model.input_types().items()}
+        types = (x, dict(zip(names, y, strict=True)), dict(zip(names, weights, strict=True)))
+        return make_step(self.model, types, self._scores, self._record, optimizer)
 
     def _scores(self, parts: Parts) -> tuple[Value, Results]:
         loss, results = self.objectives.loss(parts)

@@ -73,6 +73,22 @@ def make_step(
     return with_equal_dims(attempt, x_types)
 
 
+def make_forward(model: Any, types: Mapping[str, TensorType]) -> Step:
+    """The outputs of a model for batches of these types; its weights are state."""
+
+    def attempt(known: dict[str, TensorType]) -> Step:
+        trace = Trace(f"{model.name}_forward", as_inputs=True)
+        inputs = {name: graph_input(name, type_) for name, type_ in known.items()}
+        with tracing(trace), origin_scope(Origin()):
+            outputs = leaves(model.functional().run(list(inputs.values())))
+        names = tuple(model.functional().output_names)
+        every = (*inputs.values(), *trace.parameters.values())
+        graph = Graph(trace.name, every, tuple(outputs), names)
+        return Step(graph, tuple(inputs), tuple(trace.parameters), names, ())
+
+    return with_equal_dims(attempt, types)
+
+
 class _Maker:
     """A step in the making."""
 
@@ -80,11 +96,8 @@ class _Maker:
         self.model = model
         self.optimizer = optimizer
         is_training = optimizer is not None
-        self.key = graph_input("key", KEY)
         name = f"{model.name}_{'train' if is_training else 'test'}"
-        self.trace = Trace(
-            name, training=is_training, as_inputs=True, key=self.key if is_training else None
-        )
+        self.trace = Trace(name, training=is_training, as_inputs=True)
         self.inputs: dict[str, Value] = {}
 
     def make(
@@ -100,8 +113,9 @@ class _Maker:
             self._inputs(types, suffix)
             for types, suffix in zip(other_types, ("_true", "_weight"), strict=True)
         )
-        if self.trace.key is not None:
-            self.inputs["key"] = self.key
+        if self.trace.training:
+            name = unique_name("key", self.inputs)
+            self.inputs[name] = self.trace.key = graph_input(name, KEY)
         parts = Parts([v for v in x if v is not None], y, weights)
         with tracing(self.trace), origin_scope(Origin()):
             results = self._state_step(parts, *functions)

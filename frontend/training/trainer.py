@@ -84,6 +84,16 @@ class Trainer:
 
         self.compile(**read_compile_config(config))
 
+    def recompile(self, optimizer: Any = None, loss: Any = None, metrics: Any = None) -> None:
+        """`compile` with what is given, and otherwise with what the model was compiled with."""
+        if optimizer is None and loss is None and metrics is None:
+            return
+        arguments = dict(self._compile_arguments) if self.compiled else {}
+        arguments["optimizer"] = optimizer or self.optimizer or "rmsprop"
+        given = {"loss": loss, "metrics": metrics}
+        arguments |= {name: value for name, value in given.items() if value is not None}
+        self.compile(**arguments)
+
     def _compiled_session(self, doing: str) -> Session:
         if self._session is None:
             raise CompileError(
