@@ -8,7 +8,7 @@ broadcasts R elements of the array.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -162,6 +162,15 @@ class _Row:
     columns: Columns
 
 
+@dataclass(frozen=True)
+class _Run:
+    """Neighbouring elements of a line of the window that all reach the same rows of a tile."""
+
+    first: int
+    elements: int
+    rows: tuple[int, ...]
+
+
 @dataclass
 class _Direct:
     """One direct convolution under construction."""
@@ -260,46 +269,68 @@ class _Direct:
         kinds = [Kind(self.anchor.dtype, k.lanes)] * count
         width = k.dim(last.length)
         array_rows = k.dim(prod((axis.length for axis in leading), start=1))
-        reached = [range(height)] * last.window if valid is None else valid
+        runs = self._runs(height, valid)
 
         def line(array_row: Index, window_row: Index, sums: Sequence[Any]) -> Sequence[Any]:
             start = (row.image * array_rows + array_row) * width + first * last.stride
 
-            def element(e: Index, rows: Sequence[int], sums: Sequence[Any]) -> Sequence[Any]:
+            def element(
+                e: Index, sums: Sequence[Any], rows: Sequence[int], elements: int = 1
+            ) -> Sequence[Any]:
                 place = k.subtract(start + e * last.dilation, last.before) * self.all_channels
                 place = place + row.group * self.channels
                 weight_row = (window_row * last.window + e) * self.channels
-                return self._channels(row, rows, place, weight_row, sums, kinds)
+                return self._channels(row, rows, (place, weight_row), elements, sums, kinds)
 
-            if last.window > WIDE_WINDOW:
-                every = range(height)
-                return k.loop(
+            for run in runs:
+                if self._are_neighbours or run.elements == 1:
+                    sums = element(run.first, sums, run.rows, run.elements)
+                    continue
+                sums = k.loop(
                     "e",
-                    0,
-                    last.window,
-                    lambda e, *inner: element(e, every, inner),
+                    run.first,
+                    run.first + run.elements,
+                    lambda e, *inner, rows=run.rows: element(e, inner, rows),
                     carried=sums,
                     kinds=kinds,
                 )
-            for e in range(last.window):
-                if reached[e]:
-                    sums = element(e, reached[e], sums)
             return sums
 
         sums = over_leading_window(k, leading, row.positions, line, [0.0] * count, kinds)
         self._finish(row, first, height, registers(k, sums, kinds))
 
+    @property
+    def _are_neighbours(self) -> bool:
+        """Whether the channels of neighbouring elements of a line lie one after the other."""
+        return self.groups == 1 and self.axes[-1].dilation == 1
+
+    def _runs(self, height: int, valid: tuple[tuple[int, ...], ...] | None) -> list[_Run]:
+        """Elements of a line that follow each other and reach the same positions of a tile."""
+        window = self.axes[-1].window
+        reached = [tuple(range(height))] * window if valid is None else valid
+        runs = [_Run(0, 0, ())]
+        for e, rows in enumerate(reached):
+            if runs[-1].rows == rows:
+                runs[-1] = replace(runs[-1], elements=runs[-1].elements + 1)
+            else:
+                runs.append(_Run(e, 1, rows))
+        return [run for run in runs if run.rows]
+
     def _channels(
         self,
         row: _Row,
         rows: Sequence[int],
-        place: Index,
-        weight_row: Index,
+        start: tuple[Index, Index],
+        elements: int,
         sums: Sequence[Any],
         kinds: Sequence[Kind],
     ) -> Sequence[Any]:
-        """sums += x[place + ...] * weights[weight_row + ...] over the channels of one element."""
+        """sums += x[place + ...] * weights[weight row + ...] over the channels of some elements.
+
+        `start` is the first place and the first row of the weights.
+        """
         k, step = self.k, self.axes[-1].stride * self.all_channels
+        place, weight_row = start
 
         def channel(c: Index, *sums: Any) -> list[Any]:
             return fused_multiply_add(
@@ -311,7 +342,7 @@ class _Direct:
             )
 
         # never unrolled: the compiler would load ahead and run out of registers
-        return k.loop("c", 0, self.channels, channel, carried=sums, kinds=kinds)
+        return k.loop("c", 0, elements * self.channels, channel, carried=sums, kinds=kinds)
 
     def _finish(self, row: _Row, first: Index, height: int, sums: Sequence[Register]) -> None:
         k, leading, ndim = self.k, self.axes[:-1], self.anchor.ndim
