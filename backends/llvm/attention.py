@@ -329,7 +329,8 @@ class _Attention:
     def partial(self) -> Pointer:
         """Where sums of weighted values wait for the next block of keys."""
         k, anchor = self.k, self.k.group.head
-        if k.group.root is anchor and anchor.dtype == self.dtype:
+        dense = k.pitch(anchor) is None
+        if k.group.root is anchor and anchor.dtype == self.dtype and dense:
             return k.write(anchor)
         buffer: Buffer = k.lowering.scratch(TensorType(self.dtype, anchor.shape), "partial")
         k.read(buffer)

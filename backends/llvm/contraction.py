@@ -57,7 +57,7 @@ class Right:
         return replace(self.weights, start=n * self.matrix) if self.matrix else self.weights
 
 
-@lowers(Dense)
+@lowers(Dense, reads_pieces=(0, 3))
 def lower_dense(lowering: Lowering, group: Group) -> None:
     """y[m, f] = sum over c of x[m, c] * kernel[c, f]"""
     x, kernel = group.head.operands[:2]
@@ -77,7 +77,8 @@ def multiply_rows(lowering: Lowering, group: Group, leading: Shape, kernel: Valu
         weights = Packed(k.read(packed), inputs, columns, k.lanes)
     else:
         weights = RowMajor(k.read(kernel), k.lanes, columns)
-    left = Left(k.read(x), k.multiply(k.dim(rows.inner), inputs), inputs)
+    pitch = k.row_pitch(x)
+    left = Left(k.read(x), k.multiply(k.dim(rows.inner), pitch), pitch)
     multiply(k, left, Right(weights), rows, columns, inputs)
     lowering.launch(k)
 

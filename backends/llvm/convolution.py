@@ -15,7 +15,7 @@ from typing import Any
 from kerac.backends.llvm.contraction import multiply_rows
 from kerac.backends.llvm.depthwise import is_depthwise, lower_depthwise
 from kerac.backends.llvm.grouping import Group
-from kerac.backends.llvm.kernel import ELEMENT, Index, Kind, Pointer, Register
+from kerac.backends.llvm.kernel import ELEMENT, Index, Kind, Mask, Pointer, Register
 from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
 from kerac.backends.llvm.packing import (
     Columns,
@@ -52,7 +52,7 @@ from kerac.ir.types import TensorType
 WIDE_WINDOW = 15
 
 
-@lowers(Convolution)
+@lowers(Convolution, reads_pieces=(0, 3))
 def lower_convolution(lowering: Lowering, group: Group) -> None:
     """y[n, p, f] = sum over e, c of x[n, p * stride + e, c] * kernel[e, c, f]"""
     anchor = group.head
@@ -119,8 +119,11 @@ def copy_padded(
 
     k = lowering.kernel(Group((x,), None), "pad")
     source, sink = k.read(x), k.write(target)
-    width, new_width = k.dim(x.shape[-2] * x.shape[-1]), k.dim(padded.shape[-2] * padded.shape[-1])
-    channels = k.dim(x.shape[-1])
+    new_width = k.dim(padded.shape[-2] * padded.shape[-1])
+    channels, pitch = k.dim(x.shape[-1]), k.pitch(x)
+    # the positions of a piece lie apart
+    places, length = (1, x.shape[-2] * x.shape[-1]) if pitch is None else x.shape[-2:]
+    step = k.dim(length) if pitch is None else pitch
 
     def row(r: Index) -> None:
         start = r * new_width
@@ -132,17 +135,18 @@ def copy_padded(
                 sink, start + i, k.number(0.0, Kind(padded.dtype, lanes)), mask
             ),
         )
-        for_each_vector(
-            k,
-            "i",
-            x.shape[-2] * x.shape[-1],
-            lambda i, lanes, mask: k.store(
-                sink,
-                start + channels * before + i,
-                k.load(source, r * width + i, lanes, mask),
-                mask,
-            ),
-        )
+
+        def place(w: Index) -> None:
+            source_start = k.multiply(k.add(k.multiply(r, k.dim(places)), w), step)
+            sink_start = k.add(start, k.multiply(channels, k.add(w, before)))
+
+            def vector(i: Index, lanes: int, mask: Mask) -> None:
+                value = k.load(source, k.add(source_start, i), lanes, mask)
+                k.store(sink, k.add(sink_start, i), value, mask)
+
+            for_each_vector(k, "i", length, vector)
+
+        k.loop("w", 0, k.dim(places), place)
 
     k.parallel(
         {"r": k.dim(prod(x.shape[:-2], start=1))}, row, cost=k.multiply(new_width, 2 * ELEMENT)
@@ -192,12 +196,13 @@ class _Direct:
         )
         self.k: GroupKernel = self.lowering.kernel(self.group)
         self.x: Pointer = self.k.read(self.source)
+        self.pitch = self.source.pitch or self.all_channels
         last = self.axes[-1]
         self.tile = choose_tile(
             self.lowering.target,
             last.positions if isinstance(last.positions, int) else MANY_ROWS,
             -(-self.filters // self.k.lanes),
-            last.stride * self.all_channels * 4,
+            last.stride * self.pitch * 4,
         )
 
     def emit(self) -> None:
@@ -277,7 +282,7 @@ class _Direct:
             def element(
                 e: Index, sums: Sequence[Any], rows: Sequence[int], elements: int = 1
             ) -> Sequence[Any]:
-                place = k.subtract(start + e * last.dilation, last.before) * self.all_channels
+                place = k.subtract(start + e * last.dilation, last.before) * self.pitch
                 place = place + row.group * self.channels
                 weight_row = (window_row * last.window + e) * self.channels
                 return self._channels(row, rows, (place, weight_row), elements, sums, kinds)
@@ -302,7 +307,7 @@ class _Direct:
     @property
     def _are_neighbours(self) -> bool:
         """Whether the channels of neighbouring elements of a line lie one after the other."""
-        return self.groups == 1 and self.axes[-1].dilation == 1
+        return self.pitch == self.channels and self.axes[-1].dilation == 1
 
     def _runs(self, height: int, valid: tuple[tuple[int, ...], ...] | None) -> list[_Run]:
         """Elements of a line that follow each other and reach the same positions of a tile."""
@@ -329,7 +334,7 @@ class _Direct:
 
         `start` is the first place and the first row of the weights.
         """
-        k, step = self.k, self.axes[-1].stride * self.all_channels
+        k, step = self.k, self.axes[-1].stride * self.pitch
         place, weight_row = start
 
         def channel(c: Index, *sums: Any) -> list[Any]:

@@ -47,7 +47,7 @@ def lower_kernel_gradient(lowering: Lowering, group: Group) -> None:
         (total,) = k.loop("chunk", 0, k.dim(chunks), add, carried=[0.0], kinds=[kind])
         k.finish(registers(k, [total], [kind])[0], position, mask)
 
-    for_each_element(k, anchor.shape, epilogue_shapes(group), element)
+    for_each_element(k, anchor.shape, epilogue_shapes(k), element)
     lowering.launch(k)
 
 

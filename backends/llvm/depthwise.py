@@ -101,6 +101,7 @@ def _tile(
 ) -> None:
     anchor = k.group.head
     x, kernel = (k.read(operand) for operand in anchor.operands[:2])
+    pitch = k.row_pitch(anchor.operands[0])
     (c, lanes, mask), channels, last, leading = vector, anchor.shape[-1], axes[-1], axes[:-1]
     kinds = [Kind(anchor.dtype, lanes)] * rows
     array_rows = k.dim(prod((axis.length for axis in leading), start=1))
@@ -110,7 +111,7 @@ def _tile(
             (n * array_rows + array_row) * k.dim(last.length) + first * last.stride,
             last.before,
         )
-        base = start * channels + c
+        base = start * pitch + c
         loaded: dict[int, Register] = {}
         new = list(sums)
         for e in range(last.window):
@@ -118,7 +119,7 @@ def _tile(
             for r in valid[e] if valid is not None else range(rows):
                 place = r * last.stride + e * last.dilation
                 if place not in loaded:
-                    loaded[place] = k.load(x, base + place * channels, lanes, mask)
+                    loaded[place] = k.load(x, base + place * pitch, lanes, mask)
                 new[r] = k.fma(loaded[place], weight, new[r])
         return new
 

@@ -178,17 +178,18 @@ class Sheets:
         k, anchor, (n, p, w), (c, lanes, mask) = self.k, self.k.group.head, place, vector
         kinds = [Kind(anchor.dtype, lanes)] * (tall.rows * wide.rows)
         sums: list[Any] = [0.0] * len(kinds)
-        vertical, horizontal, channels = self.vertical, self.horizontal, self.channels
+        vertical, horizontal = self.vertical, self.horizontal
+        pitch = k.row_pitch(anchor.operands[0])
         top = k.subtract(n * k.dim(vertical.length) + p * vertical.stride, vertical.before)
         left = k.subtract(w * horizontal.stride, horizontal.before)
-        start = (top * horizontal.length + left) * channels + c
+        start = (top * horizontal.length + left) * pitch + c
         reached: dict[int, list[tuple[int, int]]] = {}
         for element, rows in enumerate(tall.valid):
             for r in rows:
                 line = r * vertical.stride + element * vertical.dilation
                 reached.setdefault(line, []).append((r, element))
         for line in sorted(reached):
-            base = start + line * known_dim(horizontal.length) * channels
+            base = start + line * known_dim(horizontal.length) * pitch
             self._line(base, reached[line], wide, vector, sums)
 
         def position(i: int, column: Index) -> Position:
@@ -210,6 +211,7 @@ class Sheets:
         """Add what one line of the array gives to the (row of the sheet, of the window) pairs."""
         k, horizontal, (c, lanes, mask) = self.k, self.horizontal, vector
         x, kernel = (k.read(operand) for operand in k.group.head.operands[:2])
+        pitch = k.row_pitch(k.group.head.operands[0])
         loaded: dict[int, Register] = {}
         for e, valid in enumerate(wide.valid):
             for r, element in reached:
@@ -218,6 +220,6 @@ class Sheets:
                 for t in valid:
                     place = t * horizontal.stride + e * horizontal.dilation
                     if place not in loaded:
-                        loaded[place] = k.load(x, base + place * self.channels, lanes, mask)
+                        loaded[place] = k.load(x, base + place * pitch, lanes, mask)
                     i = r * wide.rows + t
                     sums[i] = k.fma(loaded[place], weight, sums[i])

@@ -15,8 +15,8 @@ from kerac.backends.llvm.pointwise import (
     Part,
     Position,
     element_cost,
+    epilogue_shapes,
     evaluate_members,
-    offset,
     parallel_vectors,
     spread,
 )
@@ -30,20 +30,11 @@ from kerac.ir.types import Shape
 def lower_elementwise(lowering: Lowering, group: Group) -> None:
     """y[i] = formula(x[i], ...)"""
     k = lowering.kernel(group)
-    root = group.root
-    members = set(group.members)
-    shapes = [
-        operand.shape
-        for member in group.members
-        for operand in member.operands
-        if operand not in members
-    ]
 
     def element(position: Position, lanes: int, mask: Mask) -> None:
-        result = evaluate_members(k, group, None, position, lanes, mask)
-        k.store(k.write(root), offset(k, position, root.shape, root.shape), result, mask)
+        k.write_root(evaluate_members(k, group, None, position, lanes, mask), position, mask)
 
-    for_each_element(k, root.shape, shapes, element)
+    for_each_element(k, group.root.shape, epilogue_shapes(k), element)
     lowering.launch(k)
 
 

@@ -22,7 +22,7 @@ def lower_gather(lowering: Lowering, group: Group) -> None:
     whole, rows, count = anchor.shape, indices.ndim, table.shape[0]
     # a span ends where the axes of the indices end, even if they have length 1
     mark = (-1,) * rows + tuple(whole[rows:])
-    spans = collapse(whole, [mark, *epilogue_shapes(group)])
+    spans = collapse(whole, [mark, *epilogue_shapes(k)])
     outer = [span for span in spans if span[0] < rows]
     inner = spans[len(outer) :]
     source, numbers = k.read(table), k.read(indices)

@@ -10,7 +10,8 @@ from math import prod
 from kerac.backends.llvm.elementwise import collapse, for_each_element
 from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import ELEMENT, Index, Kind, Mask, Register
-from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
+from kerac.backends.llvm.lowering import ALL, GroupKernel, Lowering, lowers
+from kerac.backends.llvm.pieces import Piece
 from kerac.backends.llvm.pointwise import (
     Part,
     Position,
@@ -18,6 +19,7 @@ from kerac.backends.llvm.pointwise import (
     for_each_vector,
     load_at,
     parallel_vectors,
+    piece_shapes,
 )
 from kerac.ir.dims import DimLike
 from kerac.ir.graph import Value
@@ -37,11 +39,21 @@ class Box:
     starts: tuple[DimLike, ...]
     lengths: tuple[DimLike, ...]
 
-    def fill(self, k: GroupKernel, element: Element, parts: Parts = (), row: Index = 0) -> None:
-        """Finish element(i, lanes, mask), i counting all elements in order, from `row` on."""
+    def fill(
+        self,
+        k: GroupKernel,
+        element: Element,
+        parts: Parts = (),
+        row: Index = 0,
+        pitch: int | None = None,
+    ) -> None:
+        """Finish element(i, lanes, mask), i counting all elements in order, from `row` on.
+
+        The rows of a piece lie `pitch` elements apart.
+        """
         place = len(self.spans) - 1
         (first, last), start, length = self.spans[0], k.dim(self.starts[0]), self.lengths[0]
-        row = k.multiply(row, k.dim(length))
+        row = k.multiply(row, k.dim(length) if place or pitch is None else pitch)
 
         def vector(i: Index, lanes: int, mask: Mask) -> None:
             value = element(k.add(row, i), lanes, mask)
@@ -58,16 +70,21 @@ class Box:
         inner = Box(self.spans[1:], self.starts[1:], self.lengths[1:])
 
         def step(i: Index) -> None:
-            inner.fill(k, element, (*parts, Part(k.add(start, i), first, last)), k.add(row, i))
+            at = (*parts, Part(k.add(start, i), first, last))
+            inner.fill(k, element, at, k.add(row, i), pitch)
 
         cost = k.dim(prod(self.lengths[1:], start=2 * ELEMENT))
         k.parallel({f"i{first}": k.dim(length)}, step, cost=cost)
 
 
-def spans_from(shape: Shape, axes: Sequence[int], group: Group) -> Spans:
-    """Spans of axes that run as one; a new one begins at each of `axes`."""
+def spans_from(
+    k: GroupKernel, shape: Shape, axes: Sequence[int], operands: Sequence[Value] = ()
+) -> Spans:
+    """Spans of axes that run as one; a new one begins at each of `axes`, and at rows of pieces."""
     marks = [(1,) * axis + tuple(shape[axis:]) for axis in axes]
-    return tuple(collapse(shape, [*marks, *epilogue_shapes(group)]))
+    if piece_shapes(k, *operands):
+        marks.append((1,) * (len(shape) - 1) + tuple(shape[-1:]))
+    return tuple(collapse(shape, [*marks, *epilogue_shapes(k)]))
 
 
 def size(shape: Shape, first: int, last: int) -> DimLike:
@@ -81,12 +98,20 @@ def copy_operand(k: GroupKernel, x: Value) -> None:
     def element(position: Position, lanes: int, mask: Mask) -> None:
         k.finish(load_at(k, x, position, x.shape, lanes, mask), position, mask)
 
-    for_each_element(k, x.shape, epilogue_shapes(k.group), element)
+    for_each_element(k, x.shape, epilogue_shapes(k), element)
 
 
-@lowers(Concatenate)
+@dataclass(frozen=True)
+class _Joined:
+    """An operand of a concatenation and where it begins on the axis."""
+
+    x: Value
+    start: DimLike
+
+
+@lowers(Concatenate, reads_pieces=ALL)
 def lower_concatenate(lowering: Lowering, group: Group) -> None:
-    """y[i, start + j, l] = x[i, j, l] for each operand x"""
+    """y[i, start + j, l] = x[i, j, l] for each operand x that is not there already"""
     anchor = group.head
     axis, whole = group.head_op(Concatenate).axis, anchor.shape
     operands = [x for x in anchor.operands if x.shape[axis] != 0]
@@ -95,7 +120,14 @@ def lower_concatenate(lowering: Lowering, group: Group) -> None:
         copy_operand(k, (operands or anchor.operands)[0])
         lowering.launch(k)
         return
-    spans = spans_from(whole, [axis], group)
+    joined, start = [], 0
+    for x in operands:
+        if lowering.pieces.get(x) != Piece(anchor, start):
+            joined.append(_Joined(x, start))
+        start = start + x.shape[axis]
+    if not joined:
+        return
+    spans = spans_from(k, whole, [axis], [operand.x for operand in joined])
     before = [span for span in spans if span[1] <= axis]
 
     lengths = [k.dim(size(whole, first, last)) for first, last in before]
@@ -106,7 +138,7 @@ def lower_concatenate(lowering: Lowering, group: Group) -> None:
         for length, index in zip(lengths, at, strict=True):
             row = k.add(k.multiply(row, length), index)
         parts = tuple(Part(index, *span) for index, span in zip(at, before, strict=True))
-        _side_by_side(k, operands, axis, spans[len(before) :], parts, row)
+        _side_by_side(k, joined, axis, spans[len(before) :], parts, row)
 
     if before:
         extents = {f"i{first}": length for (first, _), length in zip(before, lengths, strict=True)}
@@ -119,21 +151,20 @@ def lower_concatenate(lowering: Lowering, group: Group) -> None:
 
 def _side_by_side(
     k: GroupKernel,
-    operands: Sequence[Value],
+    joined: Sequence[_Joined],
     axis: int,
     spans: tuple[tuple[int, int], ...],
     parts: Parts,
     row: Index,
 ) -> None:
     """Row `row` of each operand, one after the other; the first of `spans` begins with the axis."""
-    start: DimLike = 0
-    for x in operands:
+    for operand in joined:
+        x = operand.x
         pointer = k.read(x)
         inner = size(x.shape, axis + 1, spans[0][1])
         lengths = tuple(size(x.shape, first, last) for first, last in spans)
-        box = Box(spans, (start * inner, *(0 for _ in spans[1:])), lengths)
-        box.fill(k, partial(k.load, pointer), parts, row)
-        start = start + x.shape[axis]
+        box = Box(spans, (operand.start * inner, *(0 for _ in spans[1:])), lengths)
+        box.fill(k, partial(k.load, pointer), parts, row, k.pitch(x))
 
 
 @lowers(Pad)
@@ -144,9 +175,9 @@ def lower_pad(lowering: Lowering, group: Group) -> None:
     padding, x = group.head_op(Pad).padding, anchor.operands[0]
     padded = [axis for axis, pair in enumerate(padding) if any(pair)]
     if padded and x.tensor_type.size != 0:
-        _Padding(k, x, spans_from(anchor.shape, padded, group)).rows(0, (), 0)
+        _Padding(k, x, spans_from(k, anchor.shape, padded)).rows(0, (), 0)
     elif padded:
-        whole = tuple(collapse(anchor.shape, epilogue_shapes(group)))
+        whole = tuple(collapse(anchor.shape, epilogue_shapes(k)))
         fill_value(k, whole, ())
     else:
         copy_operand(k, x)

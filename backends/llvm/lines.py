@@ -47,12 +47,22 @@ class Nest:
     runs: tuple[Run, ...]
 
     @classmethod
-    def of(cls, shape: Shape, axes: Sequence[int], shapes: Sequence[Shape] = ()) -> Nest:
-        """The runs of `shape` reduced along `axes`; operands of `shapes` are read beside it."""
+    def of(
+        cls,
+        shape: Shape,
+        axes: Sequence[int],
+        shapes: Sequence[Shape] = (),
+        pitch: int | None = None,
+    ) -> Nest:
+        """The runs of `shape` reduced along `axes`; operands of `shapes` are read beside it.
+
+        The rows of a piece lie `pitch` elements apart.
+        """
         kept = tuple(1 if axis in axes else dim for axis, dim in enumerate(shape))
-        distances = strides(shape)
+        distances = strides(shape, pitch)
+        own = [shape if pitch is None else (1,) * (len(shape) - 1) + tuple(shape[-1:])]
         runs = []
-        for first, last in collapse(shape, [kept, *shapes]):
+        for first, last in collapse(shape, [kept, *own, *shapes]):
             length = prod(shape[first:last], start=1)
             reduced = any(axis in axes and shape[axis] != 1 for axis in range(first, last))
             runs.append(Run(first, last, length, distances[last - 1], reduced))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,11 +10,13 @@ import numpy as np
 
 from kerac.backends.llvm.grouping import ALIASES, Group, group_elementwise, storage
 from kerac.backends.llvm.in_place import place_updates
-from kerac.backends.llvm.kernel import Kernel, KernelBuilder, Mask, Pointer, Register
+from kerac.backends.llvm.kernel import Index, Kernel, KernelBuilder, Mask, Pointer, Register
 from kerac.backends.llvm.kernel.mathematics import KernelMathematics
+from kerac.backends.llvm.pieces import Piece, Pieces
 from kerac.backends.llvm.plan import Buffer, Launch, Plan
 from kerac.backends.llvm.pointwise import Position, evaluate_members, offset
 from kerac.backends.llvm.target import Target
+from kerac.ir.dims import known_dim
 from kerac.ir.errors import UnsupportedError
 from kerac.ir.graph import Graph, Value
 from kerac.ir.op import Op
@@ -25,14 +27,23 @@ from kerac.ir.types import TensorType, type_of
 Lower = Callable[["Lowering", Group], None]
 LOWERINGS: dict[type[Op], Lower] = {}
 WITHOUT_EPILOGUE: set[type[Op]] = set()
+READS_PIECES: dict[type[Op], Collection[int]] = {}
+ALL = range(1 << 30)  # operands
 
 
-def lowers(*ops: type[Op], epilogue: bool = True) -> Callable[[Lower], Lower]:
-    """Register the function that lowers `ops`; with `epilogue` every element ends in `finish`."""
+def lowers(
+    *ops: type[Op], epilogue: bool = True, reads_pieces: Collection[int] = ()
+) -> Callable[[Lower], Lower]:
+    """Register the function that lowers `ops`; with `epilogue` every element ends in `finish`.
+
+    `reads_pieces` are the numbers of the operands of which it does not expect that rows of the last
+    axis follow one another.
+    """
 
     def register(function: Lower) -> Lower:
         for op in ops:
             LOWERINGS[op] = function
+            READS_PIECES[op] = reads_pieces
             if not epilogue:
                 WITHOUT_EPILOGUE.add(op)
         return function
@@ -60,6 +71,15 @@ class GroupKernel(KernelBuilder):
         """A pointer to what a value, or a buffer of this group, holds."""
         return self._pointer(source, "in")
 
+    def pitch(self, source: Value | Buffer) -> int | None:
+        """Elements from row to row of the last axis of a piece; None where rows are dense."""
+        return (source if isinstance(source, Buffer) else self.lowering.buffer(source)).pitch
+
+    def row_pitch(self, source: Value) -> Index:
+        """Elements from row to row of the last axis."""
+        pitch = self.pitch(source)
+        return self.dim(source.shape[-1]) if pitch is None else pitch
+
     def write(self, target: Value | Buffer) -> Pointer:
         """A pointer to where a value, or a buffer of this group, goes."""
         return self._pointer(target, "out")
@@ -78,8 +98,13 @@ class GroupKernel(KernelBuilder):
     def finish(self, value: Register, position: Position, mask: Mask = None) -> None:
         """Do the group's elementwise work on the anchor's `value` at `position`; write the root."""
         result = evaluate_members(self, self.group, value, position, value.kind.lanes, mask)
+        self.write_root(result, position, mask)
+
+    def write_root(self, value: Register, position: Position, mask: Mask = None) -> None:
+        """Write the root's `value` at `position`."""
         root = self.group.root
-        self.store(self.write(root), offset(self, position, root.shape, root.shape), result, mask)
+        place = offset(self, position, root.shape, root.shape, self.pitch(root))
+        self.store(self.write(root), place, value, mask)
 
 
 class Lowering:
@@ -94,6 +119,7 @@ class Lowering:
         self._outputs: dict[Value, int] = {}
         self._replacing = {output: input_ for input_, output in graph.updates}
         self._in_place: Mapping[Value, Value] = {}
+        self.pieces: Mapping[Value, Piece] = {}
         self._constants: dict[tuple[int, str], Buffer] = {}
         self.packed: dict[tuple[int, ...], np.ndarray] = {}
 
@@ -104,7 +130,11 @@ class Lowering:
             self._outputs.setdefault(storage(value), number)
         groups = group_elementwise(self.graph, self._takes_epilogue)
         groups, self._in_place = place_updates(self.graph, groups)
+        self.pieces = self._find_pieces(groups)
         for group in groups:
+            piece = self.pieces.get(group.root)
+            if piece is not None and piece.whole in group.root.operands:
+                continue  # read where it lies
             lower = LOWERINGS[Elementwise if group.anchor is None else type(group.anchor.op)]
             lower(self, group)
         self._copy_outputs()
@@ -128,6 +158,20 @@ class Lowering:
 
     def _takes_epilogue(self, value: Value) -> bool:
         return type(value.op) in LOWERINGS and type(value.op) not in WITHOUT_EPILOGUE
+
+    def _find_pieces(self, groups: Sequence[Group]) -> Mapping[Value, Piece]:
+        written = {
+            group.root
+            for group in groups
+            if group.anchor is None or self._takes_epilogue(group.anchor)
+        }
+        pieces = Pieces(
+            self.graph,
+            lambda value: READS_PIECES.get(type(value.op), ()),
+            written,
+            self.target.lanes(),
+        )
+        return pieces.find(groups)
 
     def _copy_outputs(self) -> None:
         """Outputs that share memory with an input, a constant or another output are copied."""
@@ -168,6 +212,11 @@ class Lowering:
             return self.constant(root.op.data.array, root.name)
         if root in self._in_place:
             return self.buffer(self._in_place[root])
+        if root in self.pieces:
+            piece = self.pieces[root]
+            whole, width = self.buffer(piece.whole), known_dim(piece.whole.shape[-1])
+            pitch = width if whole.pitch is None else whole.pitch
+            return whole.piece(root.name, type_, piece.start, pitch)
         if root in self._outputs and self._outputs[root] not in self._replacing:
             return Buffer(root.name, type_, "output", self._outputs[root])
         return Buffer(root.name, type_, "arena")

@@ -103,7 +103,7 @@ def _lifetimes(plan: Plan) -> dict[Buffer, tuple[int, int]]:
     for step, launch in enumerate(plan.launches):
         for buffer in launch.buffers:
             if buffer.place == "arena":
-                found[buffer] = (found.get(buffer, (step, step))[0], step)
+                found[buffer.memory] = (found.get(buffer.memory, (step, step))[0], step)
     return found
 
 

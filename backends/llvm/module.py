@@ -56,7 +56,7 @@ def place_weights(plan: Plan) -> Weights:
     offsets: dict[Buffer, int] = {}
     places: dict[int, int] = {}
     size = 0
-    for buffer in plan.buffers:
+    for buffer in (buffer.memory for buffer in plan.buffers):
         if buffer.place == "constant" and buffer.array is not None:
             if id(buffer.array) not in places:
                 places[id(buffer.array)] = size
@@ -251,7 +251,7 @@ class _Functions:
             starts[factor] = emit.assign(f"getelementptr i8, ptr %workspace, i64 {start}")
         factors = {factor: self._dim(factor) for factor in self.memory.regions}
         addresses: dict[Buffer, str] = {}
-        for buffer in self.plan.buffers:
+        for buffer in dict.fromkeys(buffer.memory for buffer in self.plan.buffers):
             if buffer.place == "arena":
                 slot = self.memory.slots[buffer]
                 offset = emit.assign(f"mul i64 {factors[slot.factor]}, {slot.offset}")
@@ -264,6 +264,11 @@ class _Functions:
                 )
             else:
                 addresses[buffer] = arrays[buffer.place, buffer.number]
+        for buffer in self.plan.buffers:
+            if buffer.whole is not None:
+                start = f"i64 {buffer.first * buffer.bytes}"
+                whole = addresses[buffer.memory]
+                addresses[buffer] = emit.assign(f"getelementptr i8, ptr {whole}, {start}")
         return addresses
 
     def workspace_size(self, name: str) -> str:

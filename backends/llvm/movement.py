@@ -21,13 +21,13 @@ Place = tuple[int, int]  # number of a section, and of a way in it
 Indices = dict[Place, Index]
 
 
-@lowers(Transpose, BroadcastTo, Slice, Reverse, Repeat)
+@lowers(Transpose, BroadcastTo, Slice, Reverse, Repeat, reads_pieces=(0,))
 def lower_view(lowering: Lowering, group: Group) -> None:
     """y[i...] = x[base + i * stride ...]"""
     anchor = group.head
     k = lowering.kernel(group)
-    view = view_of(anchor)
-    sections = view.sections(anchor.shape, epilogue_shapes(group))
+    view = view_of(anchor, k.pitch(anchor.operands[0]))
+    sections = view.sections(anchor.shape, epilogue_shapes(k))
     _Mover(k, k.read(anchor.operands[0]), sections, view.base).emit()
     lowering.launch(k)
 

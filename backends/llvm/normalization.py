@@ -15,6 +15,7 @@ from kerac.backends.llvm.pointwise import (
     epilogue_shapes,
     for_each_vector,
     load_at,
+    piece_shapes,
 )
 from kerac.backends.llvm.reduction import computing_dtype
 from kerac.ir.graph import Value
@@ -23,7 +24,7 @@ from kerac.ir.ops.normalization import BatchNorm, LayerNorm
 from kerac.ir.types import Shape, TensorType, numpy_dtype
 
 
-@lowers(LayerNorm)
+@lowers(LayerNorm, reads_pieces=(0,))
 def lower_layer_norm(lowering: Lowering, group: Group) -> None:
     """y[i] = (x[i] - mean) / sqrt(mean of (x - mean)^2 + epsilon) * gamma[i] + beta[i]"""
     anchor = group.head
@@ -33,7 +34,7 @@ def lower_layer_norm(lowering: Lowering, group: Group) -> None:
     dtype = computing_dtype(x.dtype)
     # gamma and beta have the axes that are reduced, so runs of axes never mix both kinds
     parameters = tuple(dim if axis in op.axes else 1 for axis, dim in enumerate(x.shape))
-    nest = Nest.of(x.shape, op.axes, [parameters, *epilogue_shapes(group)])
+    nest = Nest.of(x.shape, op.axes, [parameters, *epilogue_shapes(k)], k.pitch(x))
 
     def normalize(line: Line) -> None:
         count = k.dim(nest.count)
@@ -62,7 +63,7 @@ def lower_layer_norm(lowering: Lowering, group: Group) -> None:
     lowering.launch(k)
 
 
-@lowers(BatchNorm)
+@lowers(BatchNorm, reads_pieces=(0,))
 def lower_batch_norm(lowering: Lowering, group: Group) -> None:
     """y[i, c] = (x[i, c] - mean[c]) * gamma[c] / sqrt(variance[c] + epsilon) + beta[c]"""
     anchor = group.head
@@ -83,7 +84,7 @@ def lower_batch_norm(lowering: Lowering, group: Group) -> None:
             result = result + read(beta, channels)
         k.finish(k.convert(result, anchor.dtype), position, mask)
 
-    for_each_element(k, x.shape, [channels, *epilogue_shapes(group)], element)
+    for_each_element(k, x.shape, [channels, *piece_shapes(k, x), *epilogue_shapes(k)], element)
     lowering.launch(k)
 
 

@@ -16,13 +16,34 @@ Place = Literal["input", "output", "constant", "arena"]
 
 @dataclass(eq=False)
 class Buffer:
-    """Memory of one array. `number` counts inputs and outputs; a constant holds its `array`."""
+    """Memory of one array. `number` counts inputs and outputs; a constant holds its `array`.
+
+    A piece lies in `whole`, from its element `start` on; `pitch` elements lie from one row of its
+    last axis to the next one.
+    """
 
     name: str
     type: TensorType
     place: Place
     number: int = 0
     array: np.ndarray | None = None
+    whole: Buffer | None = None
+    start: int = 0
+    pitch: int | None = None
+
+    def piece(self, name: str, type_: TensorType, start: int, pitch: int) -> Buffer:
+        """Columns of this one."""
+        return Buffer(name, type_, self.place, self.number, None, self, start, pitch)
+
+    @property
+    def memory(self) -> Buffer:
+        """The buffer that has memory of its own: this one, or the one it lies in."""
+        return self if self.whole is None else self.whole.memory
+
+    @property
+    def first(self) -> int:
+        """Number of the first element in `memory`."""
+        return 0 if self.whole is None else self.whole.first + self.start
 
     @property
     def bytes(self) -> int:
@@ -53,7 +74,7 @@ class Plan:
 
     @property
     def buffers(self) -> list[Buffer]:
-        """All buffers in order of their first use."""
+        """All buffers in order of their first use; a piece and what it lies in are two."""
         return list(dict.fromkeys(buffer for launch in self.launches for buffer in launch.buffers))
 
     def drop_unread(self) -> None:
@@ -63,11 +84,12 @@ class Plan:
         for launch in reversed(self.launches):
             roles = list(zip(launch.kernel.pointers, launch.buffers, strict=True))
             if any(
-                pointer.role != "in" and (buffer.place in ("input", "output") or buffer in wanted)
+                pointer.role != "in"
+                and (buffer.place in ("input", "output") or buffer.memory in wanted)
                 for pointer, buffer in roles
             ):
                 kept.append(launch)
-                wanted.update(buffer for pointer, buffer in roles if pointer.role != "out")
+                wanted.update(buffer.memory for pointer, buffer in roles if pointer.role != "out")
         self.launches = kept[::-1]
 
     def __str__(self) -> str:

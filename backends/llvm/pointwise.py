@@ -52,9 +52,13 @@ class Position:
         return cls(tuple(Part(index, axis, axis + 1) for axis, index in enumerate(indices)))
 
 
-def strides(shape: Shape) -> tuple[DimLike, ...]:
-    """Distance in elements between neighbours along each axis of a dense row-major array."""
-    return tuple(prod(shape[axis + 1 :], start=1) for axis in range(len(shape)))
+def strides(shape: Shape, pitch: DimLike | None = None) -> tuple[DimLike, ...]:
+    """Distance in elements between neighbours along each axis of a row-major array.
+
+    It is dense, or its rows lie `pitch` elements apart.
+    """
+    rows = shape if pitch is None else (*shape[:-1], pitch)
+    return tuple(prod(rows[axis + 1 :], start=1) for axis in range(len(shape)))
 
 
 def spread(shape: Shape, ndim: int) -> Shape:
@@ -62,16 +66,22 @@ def spread(shape: Shape, ndim: int) -> Shape:
     return (1,) * (ndim - len(shape)) + tuple(shape)
 
 
-def offset(k: GroupKernel, position: Position, shape: Shape, whole: Shape) -> Index:
-    """Offset of the element that an operand of `shape`, broadcast to `whole`, has at `position`."""
+def offset(
+    k: GroupKernel, position: Position, shape: Shape, whole: Shape, pitch: int | None = None
+) -> Index:
+    """Offset of the element that an operand of `shape`, broadcast to `whole`, has at `position`.
+
+    The operand is dense, or its rows lie `pitch` elements apart.
+    """
     own = spread(shape, len(whole))
-    steps = strides(own)
+    steps = strides(own, pitch)
     total: Index = 0
     for part in position.parts:
         axes = range(part.first, part.last)
         if all(own[axis] == 1 for axis in axes):
             continue
-        if all(own[axis] == whole[axis] for axis in axes):
+        runs_on = pitch is None or part.last < len(whole) or len(axes) == 1
+        if runs_on and all(own[axis] == whole[axis] for axis in axes):
             total = total + part.index * k.dim(steps[part.last - 1])
             continue
         for axis in axes:
@@ -108,7 +118,7 @@ def load_at(
     mixed = not single and any(own[axis] != whole[axis] for axis in along)
     if mixed and position.parts[-1].phase is not None:
         return _repeated_row(k, source, position, shape, whole, lanes)
-    place = offset(k, position, shape, whole)
+    place = offset(k, position, shape, whole, k.pitch(source))
     if single:
         return k.load(k.read(source), place)
     if mixed:
@@ -127,7 +137,7 @@ def _repeated_row(
     """A vector over several rows of a short last axis, which are all the same in the source."""
     *before, part = position.parts
     length, phase = known_dim(whole[part.last - 1]), part.phase or 0
-    start = offset(k, Position(tuple(before)), shape, whole)
+    start = offset(k, Position(tuple(before)), shape, whole, k.pitch(source))
     row = k.load(k.read(source), start, lanes, k.tail_mask(length, lanes))
     return k.shuffle(row, None, [(phase + lane) % length for lane in range(lanes)])
 
@@ -165,15 +175,30 @@ def evaluate_members(
     return result if result.kind.lanes == lanes else k.broadcast(result, lanes)
 
 
-def epilogue_shapes(group: Group) -> list[Shape]:
-    """Shapes of what the elementwise members after the anchor read from memory."""
+def epilogue_shapes(k: GroupKernel) -> list[Shape]:
+    """Shapes of what the elementwise members after the anchor read from memory.
+
+    Where they, or the root, are pieces, loops over several axes must end before the last axis, as
+    if something had that axis alone.
+    """
+    group = k.group
     members = set(group.members)
-    return [
-        operand.shape
+    operands = [
+        operand
         for member in group.members
         if member is not group.anchor
         for operand in member.operands
         if operand not in members
+    ]
+    return [*(operand.shape for operand in operands), *piece_shapes(k, group.root, *operands)]
+
+
+def piece_shapes(k: GroupKernel, *values: Value) -> list[Shape]:
+    """What ends the loops over several axes of those values that are pieces: a row."""
+    return [
+        (1,) * (value.ndim - 1) + value.shape[-1:]
+        for value in values
+        if k.pitch(value) is not None
     ]
 
 

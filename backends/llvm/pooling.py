@@ -36,7 +36,7 @@ WIDE_WINDOW = 15  # elements on the last axis, above which positions are compute
 Reached = Sequence[Sequence[int]]
 
 
-@lowers(MaxPool, AveragePool)
+@lowers(MaxPool, AveragePool, reads_pieces=(0,))
 def lower_pooling(lowering: Lowering, group: Group) -> None:
     """y[n, p, c] = maximum or mean over e of x[n, p * stride + e, c]"""
     anchor = group.head
@@ -122,6 +122,11 @@ class _Pool:
             return most
         return -(-last.positions // -(-last.positions // most))
 
+    @property
+    def _pitch(self) -> Index:
+        """Elements from position to position of the array."""
+        return self.k.row_pitch(self.anchor.operands[0])
+
     def _load(self, place: Index, lanes: int, mask: Mask) -> Register:
         return self.k.convert(self.k.load(self.x, place, lanes, mask), self.dtype)
 
@@ -137,16 +142,16 @@ class _Pool:
     ) -> None:
         """`height` positions of the last axis; reached[e] are those whose element e lies inside."""
         k, combine, last, leading = self.k, self.combination, self.axes[-1], self.axes[:-1]
-        (c, lanes, mask), channels = vector, k.dim(self.anchor.shape[-1])
+        (c, lanes, mask), pitch = vector, self._pitch
         columns = sorted({r * last.stride + e for e, rows in enumerate(reached) for r in rows})
         kinds = [Kind(self.dtype, lanes)] * len(columns)
         array_rows = k.dim(prod((axis.length for axis in leading), start=1))
 
         def line(array_row: Index, _: Index, found: Sequence[Any]) -> list[Any]:
             start = (n * array_rows + array_row) * k.dim(last.length) + first * last.stride
-            base = k.multiply(k.subtract(start, k.dim(last.before)), channels)
+            base = k.multiply(k.subtract(start, k.dim(last.before)), pitch)
             return [
-                combine(k, self._load(base + c + k.multiply(channels, column), lanes, mask), value)
+                combine(k, self._load(base + c + k.multiply(pitch, column), lanes, mask), value)
                 for column, value in zip(columns, found, strict=True)
             ]
 
@@ -198,7 +203,6 @@ class _Pool:
         """One position of one sample, with what its window reaches."""
         k, axes = self.k, self.axes
         array_rows = k.dim(prod((axis.length for axis in axes), start=1))
-        channels = k.dim(self.anchor.shape[-1])
         count: Index = 1
         for axis, place in zip(axes, positions, strict=True):
             low, high = clamped_range(k, axis, place)
@@ -208,7 +212,7 @@ class _Pool:
             combine = self.combination
 
             def element(array_row: Index, _: Index, value: Sequence[Any]) -> list[Any]:
-                start = k.multiply(n * array_rows + array_row, channels)
+                start = k.multiply(n * array_rows + array_row, self._pitch)
                 return [combine(k, self._load(start + c, lanes, mask), value[0])]
 
             (value,) = over_leading_window(

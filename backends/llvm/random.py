@@ -39,7 +39,7 @@ def lower_random(lowering: Lowering, group: Group) -> None:
         x, y = (_fraction(k, word) for word in words)
         k.finish(op.formula(k.mathematics, x, y), position, mask)
 
-    for_each_element(k, anchor.shape, epilogue_shapes(group), element)
+    for_each_element(k, anchor.shape, epilogue_shapes(k), element)
     lowering.launch(k)
 
 

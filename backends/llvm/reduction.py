@@ -76,14 +76,17 @@ def computing_dtype(dtype: str) -> str:
     return "f32" if dtype in ("f16", "bf16") else dtype
 
 
-@lowers(ReduceSum, ReduceMean, ReduceMax, ReduceMin, ReduceProduct)
+@lowers(ReduceSum, ReduceMean, ReduceMax, ReduceMin, ReduceProduct, reads_pieces=(0,))
 def lower_reduction(lowering: Lowering, group: Group) -> None:
     """y[kept] = combination of x[kept, reduced] over all that is reduced"""
     anchor = group.head
     op, x = group.head_op(Reduction), anchor.operands[0]
     k = lowering.kernel(group)
     nest = Nest.of(
-        x.shape, op.axes, [widened(shape, op, x.shape) for shape in epilogue_shapes(group)]
+        x.shape,
+        op.axes,
+        [widened(shape, op, x.shape) for shape in epilogue_shapes(k)],
+        k.pitch(x),
     )
     reducer = _Reducer(k, op, nest, k.read(x), Combination.of(op, x.dtype), x.ndim)
     reducer.emit()

@@ -15,7 +15,7 @@ from kerac.ir.ops.reduction import AlongAxis, LogSoftmax, Softmax, Sparsemax
 from kerac.ir.types import TensorType
 
 
-@lowers(Softmax)
+@lowers(Softmax, reads_pieces=(0,))
 def lower_softmax(lowering: Lowering, group: Group) -> None:
     """y[i] = exp(x[i] - max x) / sum over j of exp(x[j] - max x)"""
 
@@ -32,7 +32,7 @@ def lower_softmax(lowering: Lowering, group: Group) -> None:
     lower_lines(lowering, group, line)
 
 
-@lowers(LogSoftmax)
+@lowers(LogSoftmax, reads_pieces=(0,))
 def lower_log_softmax(lowering: Lowering, group: Group) -> None:
     """y[i] = x[i] - max x - log(sum over j of exp(x[j] - max x))"""
 
@@ -44,7 +44,7 @@ def lower_log_softmax(lowering: Lowering, group: Group) -> None:
     lower_lines(lowering, group, line)
 
 
-@lowers(Sparsemax)
+@lowers(Sparsemax, reads_pieces=(0,))
 def lower_sparsemax(lowering: Lowering, group: Group) -> None:
     """y[i] = max(x[i] - t, 0) with t such that the sum over i of y[i] is 1
 
@@ -98,7 +98,7 @@ def lower_lines(
     anchor = group.head
     op, x = group.head_op(AlongAxis), anchor.operands[0]
     k = lowering.kernel(group)
-    nest = Nest.of(x.shape, (op.axis,), epilogue_shapes(group))
+    nest = Nest.of(x.shape, (op.axis,), epilogue_shapes(k), k.pitch(x))
 
     def finish(value: Register, position: Position, mask: Mask) -> None:
         k.finish(k.convert(value, anchor.dtype), position, mask)
@@ -110,6 +110,6 @@ def lower_lines(
 def powers_memory(lowering: Lowering, group: Group, k: GroupKernel, dtype: str) -> Pointer:
     """Where powers wait for their sum: in the result's place, unless something else goes there."""
     anchor = group.head
-    if group.root is anchor and anchor.dtype == dtype:
+    if group.root is anchor and anchor.dtype == dtype and k.pitch(anchor) is None:
         return k.write(anchor)
     return k.write(lowering.scratch(TensorType(dtype, anchor.shape), "powers"))

@@ -64,10 +64,10 @@ def merge(ways: Sequence[Way]) -> list[Way]:
     return merged
 
 
-def view_of(value: Value) -> View:
-    """How `value` reads its operand."""
+def view_of(value: Value, pitch: int | None = None) -> View:
+    """How `value` reads its operand, whose rows may lie `pitch` elements apart."""
     x = value.operands[0]
-    distances = strides(x.shape)
+    distances = strides(x.shape, pitch)
     plain = [Way(length, stride) for length, stride in zip(x.shape, distances, strict=True)]
     match value.op:
         case Transpose(permutation):
@@ -77,7 +77,9 @@ def view_of(value: Value) -> View:
             return View(
                 tuple(
                     (Way(dim, 0 if own[axis] == 1 else stride),)
-                    for axis, (dim, stride) in enumerate(zip(shape, strides(own), strict=True))
+                    for axis, (dim, stride) in enumerate(
+                        zip(shape, strides(own, pitch), strict=True)
+                    )
                 )
             )
         case Slice() as op:
