@@ -94,6 +94,7 @@ class Layer(Configured, keyword_only=True):
         self._given_shape: tuple[int | None, ...] | None = None
         self._given_weights: Sequence[Any] | None = None
         self._is_made = False
+        self._array_calls = 0
 
     def _by_name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Take out what Keras 2 let the first layer of a model say about its input."""

@@ -103,7 +103,10 @@ def call_on_arrays(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     function = filled(layer, args, kwargs, types)
     trace = Trace()
     if kwargs.get("training"):
-        trace.training, trace.key = True, ops.constant([new_seed() % 2**32, 0], "u32")
+        # the second number counts steps: it lets layers with a seed draw anew, too
+        trace.training = True
+        trace.key = ops.constant([new_seed() % 2**32, layer._array_calls], "u32")
+        layer._array_calls += 1
     traced = trace_function(function, types, trace)
     graph, count = traced.graph, len(traced.graph.outputs)
     if trace.updates:
