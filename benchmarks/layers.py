@@ -186,7 +186,7 @@ def time_layer(layer: Layer, batch: int, target: str, seconds: float) -> Timing:
 @click.option("--batch", default=1, show_default=True, type=click.IntRange(min=1))
 @click.option("--only", default="", help="Only layers whose name contains this text.")
 @click.option("--seconds", default=0.3, show_default=True, help="How long to time a layer.")
-@click.option("--target", default="host", show_default=True, help="What the layers are built for.")
+@click.option("--target", default="native", show_default=True, help="What layers are built for.")
 def main(network: str, batch: int, only: str, seconds: float, target: str) -> None:
     """Time the layers of NETWORK, each alone."""
     loop = PeakLoop()

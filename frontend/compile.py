@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ LIBRARY_KINDS = (".so", ".o", ".a")
 def compile(
     model: Any,
     batch: int | None = None,
-    target: str = "host",
+    target: str | None = None,
     dims: Mapping[str, int] | None = None,
     threads: int | None = None,
 ) -> Executable:
@@ -33,12 +32,13 @@ def compile(
 
     The executable serves every batch size unless `batch`, or other symbolic `dims` by name, fix
     them for more speed. Calls use at most so many `threads`, by default as many as there are
-    processors. Its `trace` holds what every pass did; its `save(path)` writes a library.
+    processors. Its `trace` holds what every pass did; its `save(path)` writes a library. The code
+    is for this machine, and a saved library for any of its kind, unless `target` names one.
     """
     from kerac.backends.llvm.jit import load_plan
-    from kerac.backends.llvm.target import find_target
+    from kerac.backends.llvm.target import NATIVE, PORTABLE, find_target, find_targets
 
-    machine = find_target(target)
+    machine = find_target(target or NATIVE)
     trace, plan = lower(graph_of(model), machine, batch, dims)
     loaded = load_plan(plan, machine, c_identifier(plan.graph.name))
     return Executable(
@@ -46,7 +46,7 @@ def compile(
         loaded.keep,
         threads=threads,
         trace=trace,
-        save=lambda path: save_library(plan, machine, path),
+        save=lambda path: save_library(trace.graph, find_targets(target or PORTABLE), path),
     )
 
 
@@ -54,20 +54,22 @@ def compile_library(
     model: Any,
     path: str | os.PathLike[str],
     batch: int | None = None,
-    target: str = "host",
+    target: str = "portable",
     dims: Mapping[str, int] | None = None,
     threads: bool = True,
 ) -> LibraryFiles:
     """Compile to a library at `path` without loading it; the file's ending says which kind.
 
+    It is for any machine of this one's kind, unless `target` says otherwise: `native` is this one.
     Without `threads` the library can only use the one that calls it, and needs no POSIX threads.
     """
-    from kerac.backends.llvm.target import find_target
+    from kerac.backends.llvm.target import find_targets
+    from kerac.passes.pipeline import run_pipeline
 
-    _library_kind(path)
-    machine = find_target(target)
-    trace, plan = lower(graph_of(model), machine, batch, dims)
-    return save_library(plan, machine, path, trace, threads)
+    _check_library_kind(path)
+    targets = find_targets(target)
+    trace = run_pipeline(fix_dims(graph_of(model), batch, dims))
+    return save_library(trace.graph, targets, path, trace, threads)
 
 
 def compile_trainer(
@@ -80,7 +82,7 @@ def compile_trainer(
     labels: Sequence[TensorType | None] | None = None,
     sample_weights: bool = False,
     dims: Mapping[str, int] | None = None,
-    target: str = "host",
+    target: str = "portable",
     threads: bool = True,
 ) -> LibraryFiles:
     """Compile a model and how it is trained to a library at `path` that trains it without Python.
@@ -89,10 +91,10 @@ def compile_trainer(
     `labels` are the types of labels, one an output, where they are not those that the losses want;
     with `sample_weights` steps take a weight for each sample. Dims but the batch must be fixed.
     """
-    from kerac.backends.llvm.target import find_target
+    from kerac.backends.llvm.target import find_targets
     from kerac.training.library import write_trainer
 
-    _library_kind(path)
+    _check_library_kind(path)
     if isinstance(model, (str, os.PathLike)):
         from kerac.models import load_model
 
@@ -103,8 +105,8 @@ def compile_trainer(
             f"{model.name}: a trainer needs an optimizer and a loss, but the model is not compiled",
             remedy="Compile it before it is saved, or give both: --optimizer adam --loss mse.",
         )
-    machine = find_target(target)
-    return write_trainer(model, Path(path), labels, sample_weights, dims or {}, machine, threads)
+    targets = find_targets(target)
+    return write_trainer(model, Path(path), labels, sample_weights, dims or {}, targets, threads)
 
 
 def export_onnx(model: Any, path: str | os.PathLike[str], opset: int | None = None) -> None:
@@ -201,40 +203,37 @@ class LibraryFiles:
 
 
 def save_library(
-    plan: Plan,
-    target: Target,
+    graph: Graph,
+    targets: Sequence[Target],
     path: str | os.PathLike[str],
     trace: Trace | None = None,
     threads: bool = True,
 ) -> LibraryFiles:
-    """Write `plan` as a shared library (.so), an object (.o) or an archive (.a), and its header."""
-    from kerac.backends.llvm.ahead_of_time import link_library, make_archive, object_code
+    """Write a graph as a shared library (.so), an object (.o) or an archive (.a), and its header.
+
+    It holds code for each of `targets`, from which a processor takes the last that it can run.
+    """
+    from kerac.backends.llvm.ahead_of_time import join_library, write_objects
+    from kerac.backends.llvm.lowering import lower_variants
     from kerac.saving.atomic import atomic_output, atomic_path
 
     output = Path(path)
-    kind = _library_kind(path)
+    _check_library_kind(path)
     name = c_identifier(output.stem.removeprefix("lib"))
     header = output.with_suffix(".h")
-    code, information = object_code(plan, target, name, threads)
     with tempfile.TemporaryDirectory(prefix="kerac-") as folder, atomic_path(output) as result:
-        objects = Path(folder) / f"{name}.o"
-        objects.write_bytes(code)
-        if kind == ".so":
-            link_library([objects], result, output.name)
-        elif kind == ".a":
-            make_archive([objects], result)
-        else:
-            shutil.copyfile(objects, result)
+        plans = lower_variants(graph, targets)
+        objects, information = write_objects(plans, name, Path(folder), threads)
+        join_library(objects, result, output)
     with atomic_output(header) as file:
         file.write(header_text(name, information, output.stem).encode())
     return LibraryFiles(output, header, trace)
 
 
-def _library_kind(path: str | os.PathLike[str]) -> str:
+def _check_library_kind(path: str | os.PathLike[str]) -> None:
     kind = Path(path).suffix
     if kind not in LIBRARY_KINDS:
         raise CompileError(
             f"{os.fspath(path)}: a library ends in {', '.join(LIBRARY_KINDS)}, "
             f"but this ends in {kind or 'nothing'}"
         )
-    return kind

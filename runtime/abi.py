@@ -4,6 +4,7 @@
     NAME_workspace_size(dims...)                      -> bytes a run needs, or 0
     NAME_run(inputs, outputs, dims..., workspace)     -> 0 or a code of `RETURN_CODES`
     NAME_set_threads(threads)                         for runs that say nothing of it; 1 at first
+    NAME_variant()                                    -> which of its variants runs here
     kerac_library_info()                              NAME_info for loaders that know no name
 
 An output that replaces an input is written over it: both pointers are the same.
@@ -21,7 +22,7 @@ import numpy as np
 
 from kerac.runtime.errors import LibraryError
 
-ABI_VERSION = 3
+ABI_VERSION = 4
 LIBRARY_SYMBOL = "kerac_library_info"
 ALIGNMENT = 64  # bytes, of the workspace
 DERIVED = -(2**63)  # a dimension of an output that is computed: ask output_shape
@@ -61,6 +62,7 @@ OutputShapeFunction = ctypes.CFUNCTYPE(
 RunFunction = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 5)
 TaskFunction = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
 ParallelFor = ctypes.CFUNCTYPE(None, ctypes.c_void_p, TaskFunction, ctypes.c_void_p, ctypes.c_int64)
+VariantFunction = ctypes.CFUNCTYPE(ctypes.c_void_p)  # of a string
 InfoFunction = ctypes.CFUNCTYPE(ctypes.c_void_p)
 
 
@@ -96,7 +98,7 @@ class KeracTensor(ctypes.Structure):
 
 
 class KeracInfo(ctypes.Structure):
-    """`kerac_info`: what a compiled model says about itself, and its three functions."""
+    """`kerac_info`: what a compiled model says about itself, and its functions."""
 
     _fields_ = [
         ("abi_version", ctypes.c_int64),
@@ -113,6 +115,7 @@ class KeracInfo(ctypes.Structure):
         ("workspace_size", WorkspaceSizeFunction),
         ("output_shape", OutputShapeFunction),
         ("run", RunFunction),
+        ("variant", VariantFunction),
     ]
 
 

@@ -72,6 +72,8 @@ typedef struct {{
     /* `parallel` may be NULL: as set_threads said */
     int (*run)(const void *const *inputs, void *const *outputs, const int64_t *dims,
                void *workspace, const kerac_parallel *parallel);
+    /* what the code is made for that runs on this processor, one word */
+    const char *(*variant)(void);
 }} kerac_info;
 #elif KERAC_ABI_VERSION != {version}
 #error "headers of models that different versions of kerac compiled cannot be included together"

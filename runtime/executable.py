@@ -89,6 +89,11 @@ class Executable:
         self._parallel.threads = min(threads, 2**31)
 
     @property
+    def variant(self) -> str:
+        """What the code is made for that runs here: of a library's variants, the one chosen."""
+        return ctypes.string_at(self._structure.variant()).decode()
+
+    @property
     def inputs(self) -> tuple[TensorInfo, ...]:
         """Names, dtypes and shapes of the inputs."""
         return self.info.inputs

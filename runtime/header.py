@@ -35,6 +35,10 @@ int {prefix}_run(const void *const *inputs, void *const *outputs, {run_dims}void
 /* How many threads later runs use, 1 at first; results are the same for any number. */
 void {prefix}_set_threads(int64_t threads);
 
+/* What the code is made for that runs on this processor: of the variants that the library holds,
+ * the best one that it can run. */
+const char *{prefix}_variant(void);
+
 #ifdef __cplusplus
 }}
 #endif"""

@@ -17,6 +17,7 @@ from kerac.backends.onnx import export_graph
 from kerac.compile import compile_library
 from kerac.ir import evaluate_graph, parse
 from tests.compare import assert_close
+from tests.emulator import PROCESSORS, needs_emulator, run_on
 
 LARGE = {"mobilenet_v2", "resnet50"}
 NAMES = [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in NETWORKS]
@@ -38,9 +39,28 @@ def expected() -> Callable[[str, Path], tuple[np.ndarray, np.ndarray]]:
     return compute
 
 
+@pytest.fixture(scope="module")
+def network_library(
+    network_file: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """A network as a library, made once."""
+    folder = tmp_path_factory.mktemp("libraries")
+
+    def make(name: str) -> Path:
+        path = folder / f"{name}.so"
+        if not path.exists():
+            compile_library(network_file(name), path)
+        return path
+
+    return make
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_native_code_gives_the_numbers_of_keras(
-    name: str, network_file: Callable[[str], Path], expected: Any, tmp_path: Path
+    name: str,
+    network_file: Callable[[str], Path],
+    network_library: Callable[[str], Path],
+    expected: Any,
 ) -> None:
     path = network_file(name)
     x, wanted = expected(name, path)
@@ -50,8 +70,23 @@ def test_native_code_gives_the_numbers_of_keras(
     assert_close(executable(x), wanted)
     assert (executable(x[:1]) == executable(x)[:1]).all()
     assert seconds < SECONDS
-    compile_library(path, tmp_path / "network.so")
-    assert (kerac.load(tmp_path / "network.so")(x) == executable(x)).all()
+    assert (kerac.load(network_library(name))(x) == executable(x)).all()
+
+
+@needs_emulator
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("processor", ["qemu64", "Haswell"])
+def test_libraries_run_on_older_processors(
+    name: str,
+    processor: str,
+    network_file: Callable[[str], Path],
+    network_library: Callable[[str], Path],
+    expected: Any,
+) -> None:
+    x, wanted = expected(name, network_file(name))
+    variant, (got,) = run_on(processor, network_library(name), [x])
+    assert variant == PROCESSORS[processor]
+    assert_close(got, wanted)
 
 
 @pytest.mark.parametrize("name", NAMES)

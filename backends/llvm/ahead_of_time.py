@@ -1,4 +1,4 @@
-"""Ahead of time: a plan as object code with its weights inside, and the linking of libraries."""
+"""Ahead of time: plans as object code with their weights inside, and linking."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from kerac.backends.llvm.memory import ALIGNMENT
-from kerac.backends.llvm.module import Weights, build_module
+from kerac.backends.llvm.module import Weights, build_modules
 from kerac.backends.llvm.plan import Plan
 from kerac.backends.llvm.target import Target
-from kerac.backends.llvm.worker import emit_in_child
+from kerac.backends.llvm.worker import emit_in_children
 from kerac.ir.errors import CompileError, UnsupportedError
 from kerac.runtime import ModelInfo
 
@@ -28,22 +27,23 @@ class LinkError(CompileError):
     """No linker was found, or it failed."""
 
 
-def object_code(
-    plan: Plan, target: Target, name: str, threads: bool = True
-) -> tuple[bytes, ModelInfo]:
-    """An object file whose functions begin with `name`, weights inside, and its description."""
-    with tempfile.TemporaryDirectory(prefix="kerac-") as folder:
-        path = Path(folder) / "weights"
-        module = build_module(
-            plan, target, name, assembly=_weights_assembly(name, path), threads=threads
+def write_objects(
+    plans: Mapping[Target, Plan], name: str, folder: Path, threads: bool = True
+) -> tuple[list[Path], ModelInfo]:
+    """Object files in `folder` with functions that begin with `name`, and their description.
+
+    There is one for each target; the first holds what all share, weights included.
+    """
+    weights = folder / f"{name}.weights"
+    assembly = _weights_assembly(name, weights)
+    modules = build_modules(plans, name, assembly=assembly, threads=threads)
+    size = modules.weights.size
+    if size > LARGEST_WEIGHTS:
+        raise UnsupportedError(
+            f"{name}: its weights have {size:,} bytes, but a library holds {LARGEST_WEIGHTS:,}"
         )
-        size = module.weights.size
-        if size > LARGEST_WEIGHTS:
-            raise UnsupportedError(
-                f"{name}: its weights have {size:,} bytes, but a library holds {LARGEST_WEIGHTS:,}"
-            )
-        write_weights(module.weights, path)
-        return emit_in_child(module.text, target, Path(folder)), module.information
+    write_weights(modules.weights, weights)
+    return emit_in_children(modules.texts, folder, name), modules.information
 
 
 def write_weights(weights: Weights, path: Path) -> None:
@@ -84,7 +84,8 @@ def find_compiler() -> list[str]:
         return [sys.executable, "-m", "ziglang", "cc"]
     raise LinkError(
         "no linker was found: looked for $CC, cc, gcc, clang and the Python package ziglang",
-        remedy="Install a C compiler, or: pip install 'kerac[cross]'. Objects (.o) need no linker.",
+        remedy="Install a C compiler, or: pip install 'kerac[cross]'. "
+        "An object (.o) with one --target needs no linker.",
     )
 
 
@@ -97,8 +98,21 @@ def link_library(objects: Sequence[Path], output: Path, library_name: str) -> No
 
 def join_objects(objects: Sequence[Path], output: Path) -> None:
     """Make one object of several."""
+    if len(objects) == 1:
+        shutil.copyfile(objects[0], output)
+        return
     parts = map(str, objects)
     _run([*find_compiler(), "-r", "-nostdlib", "-o", str(output), *parts], "link")
+
+
+def join_library(objects: Sequence[Path], output: Path, path: Path) -> None:
+    """Make the library `output` of objects, of the kind that the ending of `path` says."""
+    if path.suffix == ".so":
+        link_library(objects, output, path.name)
+    elif path.suffix == ".a":
+        make_archive(objects, output)
+    else:
+        join_objects(objects, output)
 
 
 def compile_c(source: Path, output: Path) -> None:

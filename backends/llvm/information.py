@@ -15,7 +15,9 @@ from kerac.ir.graph import Value
 from kerac.runtime.abi import DERIVED, LIBRARY_SYMBOL, ModelInfo, TensorInfo
 
 
-def model_information(plan: Plan, target: Target, name: str, weights_size: int) -> ModelInfo:
+def model_information(
+    plan: Plan, targets: Sequence[Target], name: str, weights_size: int
+) -> ModelInfo:
     """The description of a compiled graph."""
     graph = plan.graph
     symbols = graph.symbols
@@ -23,7 +25,7 @@ def model_information(plan: Plan, target: Target, name: str, weights_size: int) 
     return ModelInfo(
         name=name,
         producer=producer(),
-        target=f"{target.triple} {target.cpu}",
+        target=f"{targets[0].triple} {' | '.join(target.cpu for target in targets)}",
         dim_names=symbols,
         inputs=_tensors(graph.inputs, graph.input_names, symbols),
         outputs=tuple(
@@ -72,6 +74,7 @@ def information_text(information: ModelInfo, name: str) -> str:
         f"ptr @{name}_outputs",
         f"i64 {information.weights_size}",
         *(f"ptr @{name}_{function}_dims" for function in ("workspace_size", "output_shape", "run")),
+        f"ptr @{name}_variant",
     ]
     types = ", ".join(field.partition(" ")[0] for field in fields)
     return "\n".join(

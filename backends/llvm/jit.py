@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kerac.backends.llvm.memory import ALIGNMENT
-from kerac.backends.llvm.module import Module, build_module, place_weights
+from kerac.backends.llvm.module import build_modules, place_weights
 from kerac.backends.llvm.plan import Plan
 from kerac.backends.llvm.target import Target
 from kerac.ir.errors import InternalError
@@ -20,23 +20,22 @@ class Loaded:
 
     information: int
     keep: tuple[Any, ...]
-    module: Module
     ticks: int = 0  # the address of the cycle counts of a timed plan
 
 
 def load_plan(plan: Plan, target: Target, name: str, timed: bool = False) -> Loaded:
-    """Compile `plan` and load it; see `build_module` for `timed`."""
+    """Compile `plan` and load it; see `build_modules` for `timed`."""
     from llvmlite import binding
 
-    weights = place_weights(plan)
+    weights = place_weights([plan])
     section = weights_array(weights.size)
     for offset, array in weights.arrays():
         section[offset : offset + array.nbytes] = (
             np.ascontiguousarray(array).reshape(-1).view(np.uint8)
         )
-    module = build_module(plan, target, name, section.ctypes.data, timed=timed)
+    modules = build_modules({target: plan}, name, section.ctypes.data, timed=timed)
     machine = target_machine(target)
-    parsed = optimized(module.text, machine)
+    parsed = optimized(modules.texts[target], machine)
     engine = binding.create_mcjit_compiler(parsed, machine)
     engine.finalize_object()
     import ctypes
@@ -45,7 +44,7 @@ def load_plan(plan: Plan, target: Target, name: str, timed: bool = False) -> Loa
         return int(ctypes.CFUNCTYPE(ctypes.c_void_p)(engine.get_function_address(function))())
 
     ticks = address(f"{name}_ticks") if timed else 0
-    return Loaded(address(f"{name}_info"), (engine, section), module, ticks)
+    return Loaded(address(f"{name}_info"), (engine, section), ticks)
 
 
 def weights_array(size: int) -> np.ndarray:

@@ -110,7 +110,10 @@ class GroupKernel(KernelBuilder):
 class Lowering:
     """A graph on its way to a plan."""
 
-    def __init__(self, graph: Graph, target: Target) -> None:
+    def __init__(
+        self, graph: Graph, target: Target, packed: dict[tuple[Any, ...], np.ndarray] | None = None
+    ) -> None:
+        """`packed` holds what was made of the graph's constants, also for other targets."""
         self.graph = graph
         self.target = target
         self.plan = Plan(graph)
@@ -121,7 +124,7 @@ class Lowering:
         self._in_place: Mapping[Value, Value] = {}
         self.pieces: Mapping[Value, Piece] = {}
         self._constants: dict[tuple[int, str], Buffer] = {}
-        self.packed: dict[tuple[int, ...], np.ndarray] = {}
+        self.packed = {} if packed is None else packed
 
     def run(self) -> Plan:
         """Lower everything."""
@@ -252,3 +255,12 @@ def lower_graph(graph: Graph, target: Target) -> Plan:
 
     lowerings.register_all()
     return Lowering(graph, target).run()
+
+
+def lower_variants(graph: Graph, targets: Sequence[Target]) -> dict[Target, Plan]:
+    """The plan of `graph` for each target; they share all constants that do not depend on it."""
+    from kerac.backends.llvm import lowerings
+
+    lowerings.register_all()
+    packed: dict[tuple[Any, ...], np.ndarray] = {}
+    return {target: Lowering(graph, target, packed).run() for target in targets}

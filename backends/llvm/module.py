@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,9 @@ import numpy as np
 from kerac.backends.llvm.information import information_text, model_information
 from kerac.backends.llvm.kernel import Emitter
 from kerac.backends.llvm.kernel.regions import has_region
-from kerac.backends.llvm.memory import ALIGNMENT, MemoryPlan, plan_memory
+from kerac.backends.llvm.memory import ALIGNMENT, plan_memory
 from kerac.backends.llvm.plan import Buffer, Plan
+from kerac.backends.llvm.processor import choice_text, dispatch_text, variant_text
 from kerac.backends.llvm.target import Target
 from kerac.backends.llvm.threads import (
     MINIMA,
@@ -23,6 +25,10 @@ from kerac.backends.llvm.threads import (
 )
 from kerac.ir.dims import Dim, DimLike
 from kerac.runtime.abi import DIM_NOT_POSITIVE, NULL_POINTER, WORKSPACE_NOT_ALIGNED, ModelInfo
+
+# result and parameters of the functions that variants have for themselves
+RUN = "i32 (ptr %inputs, ptr %outputs, ptr %dims, ptr %workspace, ptr %parallel)"
+WORKSPACE_SIZE = "i64 (ptr %dims)"
 
 
 @dataclass(frozen=True)
@@ -42,21 +48,20 @@ class Weights:
 
 
 @dataclass(frozen=True)
-class Module:
-    """LLVM IR text and what it needs beside it."""
+class Modules:
+    """LLVM IR text for each target, and what it needs beside it; the first has what all share."""
 
-    text: str
+    texts: dict[Target, str]
     weights: Weights
-    memory: MemoryPlan
     information: ModelInfo
 
 
-def place_weights(plan: Plan) -> Weights:
+def place_weights(plans: Iterable[Plan]) -> Weights:
     """One aligned place for each constant in order of first use; the same array is kept once."""
     offsets: dict[Buffer, int] = {}
     places: dict[int, int] = {}
     size = 0
-    for buffer in (buffer.memory for buffer in plan.buffers):
+    for buffer in (buffer.memory for plan in plans for buffer in plan.buffers):
         if buffer.place == "constant" and buffer.array is not None:
             if id(buffer.array) not in places:
                 places[id(buffer.array)] = size
@@ -65,56 +70,90 @@ def place_weights(plan: Plan) -> Weights:
     return Weights(offsets, size)
 
 
-def build_module(
-    plan: Plan,
-    target: Target,
+def build_modules(
+    plans: Mapping[Target, Plan],
     name: str,
     weights_address: int | None = None,
     assembly: str = "",
     timed: bool = False,
     threads: bool = True,
-) -> Module:
-    """Emit `plan`; weights lie at an address of this process, or where `assembly` defines them.
+) -> Modules:
+    """Emit `plans`; weights lie at an address of this process, or where `assembly` defines them.
 
-    With `timed`, a run notes the cycle counter before its first launch and after each one, in the
-    array of i64 that the function NAME_ticks returns. Without `threads` nothing in it runs in
-    parallel, and it needs no threads of the system.
+    Several plans become variants, of which a processor runs the last one that it can. With `timed`,
+    a run notes the cycle counter before its first launch and after each one, in the array of i64
+    that the function NAME_ticks returns. Without `threads` nothing in it runs in parallel, and it
+    needs no threads of the system.
     """
-    threads = threads and has_threads(target) and any(has_region(k.body) for k in plan.kernels)
-    pool, pool_declared = _pool(target, weights_address is None) if threads else (None, "")
-    emitter = Emitter(pool)
-    weights, memory = place_weights(plan), plan_memory(plan)
-    kernels = [emitter.function(kernel, "#0") for kernel in plan.kernels]
-    if weights_address is None:
-        base = f"@{name}_weights"
-        section = f"[{max(weights.size, 1)} x i8], align {ALIGNMENT}"
-        declared = f"{base} = external hidden constant {section}"
-    else:
-        base, declared = f"inttoptr (i64 {weights_address} to ptr)", ""
-    information = model_information(plan, target, name, weights.size)
-    functions = _Functions(emitter, plan, memory, weights, base, timed)
+    weights = place_weights(plans.values())
+    base, declared = _section(name, weights, weights_address)
+    targets = tuple(plans)
+    kernels = [kernel for plan in plans.values() for kernel in plan.kernels]
+    threads = threads and has_threads(targets[0]) and any(has_region(k.body) for k in kernels)
+    information = model_information(plans[targets[0]], targets, name, weights.size)
+    texts = {}
+    for target, plan in plans.items():
+        first = target is targets[0]
+        pool, pool_text = None, ""
+        if threads:
+            pool, pool_text = _pool(target, weights_address is None, first)
+        emitter = Emitter(pool)
+        own = name if len(targets) == 1 else variant_prefix(name, target)
+        functions = _Functions(
+            emitter, plan, weights, base, name, own, "internal" if first else "hidden", timed
+        )
+        parts = [
+            f'target triple = "{target.triple}"',
+            declared,
+            pool_text,
+            *(emitter.function(kernel, "#0") for kernel in plan.kernels),
+            functions.run(),
+            functions.workspace_size(),
+            *([assembly, *_shared(functions, information, targets)] if first else []),
+            threads_text(name, defined=first),
+            *dict.fromkeys([*emitter.declarations, *(MINIMA if first and pool_text else ())]),
+            _attributes(target),
+        ]
+        texts[target] = "\n".join(parts) + "\n"
+    return Modules(texts, weights, information)
+
+
+def variant_prefix(name: str, target: Target) -> str:
+    """What a variant's functions begin with; no model's own do, see `c_identifier`."""
+    return f"kerac_{name}_{target.name.replace('-', '_')}"
+
+
+def _shared(
+    functions: _Functions, information: ModelInfo, targets: tuple[Target, ...]
+) -> list[str]:
+    """What a library has once."""
+    name = functions.name
     parts = [
-        f'target triple = "{target.triple}"',
-        assembly,
-        declared,
-        pool_declared,
-        *kernels,
-        functions.run(name),
-        functions.ticks(name),
-        functions.workspace_size(name),
-        functions.output_shape(name),
+        functions.ticks(),
+        functions.output_shape(),
         information_text(information, name),
-        threads_text(name),
-        *dict.fromkeys([*emitter.declarations, *(MINIMA if pool_declared else ())]),
-        _attributes(target),
+        variant_text(name, targets),
     ]
-    return Module("\n".join(parts) + "\n", weights, memory, information)
+    if len(targets) > 1:
+        prefixes = [variant_prefix(name, target) for target in targets]
+        parts.append(choice_text(name, targets))
+        for what, head in (("run_dims", RUN), ("workspace_size_dims", WORKSPACE_SIZE)):
+            parts.append(dispatch_text(name, prefixes, what, head))
+    return parts
 
 
-def _pool(target: Target, is_library: bool) -> tuple[str, str]:
+def _section(name: str, weights: Weights, address: int | None) -> tuple[str, str]:
+    """Where the weights lie, and their declaration."""
+    if address is not None:
+        return f"inttoptr (i64 {address} to ptr)", ""
+    section = f"[{max(weights.size, 1)} x i8], align {ALIGNMENT}"
+    return f"@{name}_weights", f"@{name}_weights = external hidden constant {section}"
+
+
+def _pool(target: Target, is_library: bool, first: bool) -> tuple[str, str]:
     """Where the pool is found, and what the module holds of it."""
     if is_library:
-        return f"@{POOL}", library_pool(target)
+        return f"@{POOL}", library_pool(target) if first else f"@{POOL} = external global ptr"
     return f"inttoptr (i64 {process_pool(target)} to ptr)", ""
 
 
@@ -133,22 +172,30 @@ def _attributes(target: Target) -> str:
 
 
 class _Functions:
-    """The functions of a module that are not kernels; each takes `ptr %dims`."""
+    """The functions of a module that are not kernels; each takes `ptr %dims`.
+
+    Those of a variant begin with `own`, those of the whole library with `name`.
+    """
 
     def __init__(
         self,
         emitter: Emitter,
         plan: Plan,
-        memory: MemoryPlan,
         weights: Weights,
         base: str,
+        name: str,
+        own: str,
+        linkage: str,
         timed: bool = False,
     ) -> None:
         self.emitter = emitter
         self.plan = plan
-        self.memory = memory
+        self.memory = plan_memory(plan)
         self.weights = weights
         self.base = base
+        self.name = name
+        self.own = own
+        self.linkage = linkage
         self.timed = timed
         self.symbols: dict[str, str] = {}
 
@@ -184,8 +231,14 @@ class _Functions:
         self.emitter.line(f"br i1 {condition}, label %fail{code}, label %{label}")
         self.emitter.lines.append(f"{label}:")
 
-    def run(self, name: str) -> str:
-        """int NAME_run_dims(inputs, outputs, dims, workspace, parallel)"""
+    def _end(self, function: str, head: str, linkage: str) -> str:
+        """What was emitted as the function; `head` is its result and its parameters."""
+        result, _, parameters = head.partition(" ")
+        first = f"define {linkage} {result} @{function}{parameters} #0 {{"
+        return "\n".join([first, "entry:", *self.emitter.lines, "}"])
+
+    def run(self) -> str:
+        """int OWN_run_dims(inputs, outputs, dims, workspace, parallel)"""
         emit, graph = self.emitter, self.plan.graph
         self._begin()
         pointers = ["inputs"] * bool(graph.inputs) + ["outputs"] + ["dims"] * bool(graph.symbols)
@@ -204,36 +257,34 @@ class _Functions:
             **{("output", i): self._array("outputs", i) for i in range(len(graph.outputs))},
         }
         addresses = self._addresses(arrays)
-        emit.lines += choose_threads(name)
-        self._tick(name, 0)
+        emit.lines += choose_threads(self.name)
+        self._tick(0)
         for number, launch in enumerate(self.plan.launches, start=1):
             arguments = [f"ptr {addresses[buffer]}" for buffer in launch.buffers]
             arguments += [f"i64 {self.symbols[symbol]}" for symbol in launch.kernel.dims]
             arguments += ["ptr %.parallel"] * emit.is_parallel(launch.kernel)
             emit.line(f"call void @{launch.kernel.name}({', '.join(arguments)})")
-            self._tick(name, number)
+            self._tick(number)
         emit.line("ret i32 0")
         for code in (NULL_POINTER, DIM_NOT_POSITIVE, WORKSPACE_NOT_ALIGNED):
             emit.lines.append(f"fail{code}:")
             emit.line(f"ret i32 {code}")
-        parameters = "ptr %inputs, ptr %outputs, ptr %dims, ptr %workspace, ptr %parallel"
-        head = f"define internal i32 @{name}_run_dims({parameters}) #0 {{"
-        return "\n".join([head, "entry:", *emit.lines, "}"])
+        return self._end(f"{self.own}_run_dims", RUN, self.linkage)
 
-    def _tick(self, name: str, number: int) -> None:
+    def _tick(self, number: int) -> None:
         if self.timed:
             now = self.emitter.assign(self.emitter.call("llvm.readcyclecounter", "i64", []))
-            place = self.emitter.assign(f"getelementptr i64, ptr @{name}_times, i64 {number}")
+            place = self.emitter.assign(f"getelementptr i64, ptr @{self.name}_times, i64 {number}")
             self.emitter.line(f"store volatile i64 {now}, ptr {place}, align 8")
 
-    def ticks(self, name: str) -> str:
+    def ticks(self) -> str:
         """long long *NAME_ticks(void), in a timed module."""
         if not self.timed:
             return ""
         array = f"[{len(self.plan.launches) + 1} x i64]"
         return (
-            f"@{name}_times = internal global {array} zeroinitializer, align 8\n"
-            f"define ptr @{name}_ticks() #0 {{\n  ret ptr @{name}_times\n}}"
+            f"@{self.name}_times = internal global {array} zeroinitializer, align 8\n"
+            f"define ptr @{self.name}_ticks() #0 {{\n  ret ptr @{self.name}_times\n}}"
         )
 
     def _array(self, table: str, number: int) -> str:
@@ -271,8 +322,8 @@ class _Functions:
                 addresses[buffer] = emit.assign(f"getelementptr i8, ptr {whole}, {start}")
         return addresses
 
-    def workspace_size(self, name: str) -> str:
-        """size_t NAME_workspace_size_dims(dims): 0 where a dim is not positive."""
+    def workspace_size(self) -> str:
+        """size_t OWN_workspace_size_dims(dims): 0 where a dim is not positive."""
         emit = self.emitter
         self._begin()
         if self.plan.graph.symbols:
@@ -283,16 +334,9 @@ class _Functions:
         emit.line(f"ret i64 {self._dim(self.memory.total)}")
         emit.lines.append("fail0:")
         emit.line("ret i64 0")
-        return "\n".join(
-            [
-                f"define internal i64 @{name}_workspace_size_dims(ptr %dims) #0 {{",
-                "entry:",
-                *emit.lines,
-                "}",
-            ]
-        )
+        return self._end(f"{self.own}_workspace_size_dims", WORKSPACE_SIZE, self.linkage)
 
-    def output_shape(self, name: str) -> str:
+    def output_shape(self) -> str:
         """int NAME_output_shape_dims(output, dims, shape)"""
         emit, outputs = self.emitter, self.plan.graph.outputs
         self._begin()
@@ -311,6 +355,5 @@ class _Functions:
         for code in (NULL_POINTER, DIM_NOT_POSITIVE):
             emit.lines.append(f"fail{code}:")
             emit.line(f"ret i32 {code}")
-        parameters = "i64 %output, ptr %dims, ptr %shape"
-        head = f"define internal i32 @{name}_output_shape_dims({parameters}) #0 {{"
-        return "\n".join([head, "entry:", *emit.lines, "}"])
+        head = "i32 (i64 %output, ptr %dims, ptr %shape)"
+        return self._end(f"{self.name}_output_shape_dims", head, "internal")

@@ -13,13 +13,15 @@ from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
 from kerac.backends.llvm.pointwise import Position, epilogue_shapes, offset
 from kerac.ir.ops.random import Random, RandomNormal, RandomUniform, threefry
 
+_COUNTING = np.arange(64, dtype=np.uint32)  # as long as the widest vector; all kernels share it
+
 
 @lowers(RandomUniform, RandomNormal)
 def lower_random(lowering: Lowering, group: Group) -> None:
     """y[i] = formula(bits(key, i, stream))"""
     op, anchor = group.head_op(Random), group.head
     k = lowering.kernel(group)
-    numbers = lowering.constant(_counting(k.lanes), "counting")
+    numbers = lowering.constant(_COUNTING, "counting")
     key = k.read(anchor.operands[0])
     first, second = k.load(key, 0), k.load(key, 1)
 
@@ -41,14 +43,6 @@ def lower_random(lowering: Lowering, group: Group) -> None:
 
     for_each_element(k, anchor.shape, epilogue_shapes(k), element)
     lowering.launch(k)
-
-
-_COUNTING: dict[int, np.ndarray] = {}
-
-
-def _counting(lanes: int) -> np.ndarray:
-    """0, 1, 2, ...; one array a width, so that all kernels share it."""
-    return _COUNTING.setdefault(lanes, np.arange(lanes, dtype=np.uint32))
 
 
 def _rotate(k: GroupKernel, x: Register, distance: int) -> Any:

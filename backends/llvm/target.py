@@ -1,4 +1,8 @@
-"""The target description: the only place that knows vector widths and register counts."""
+"""The target description: the only place that knows vector widths and register counts.
+
+`native` is this machine, with the widest vectors it has. `portable` is every machine with its
+instruction set: one library then holds variants of its code, which share its weights.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,7 @@ class Target:
     vector_registers: int
     first_level_cache: int = 32 * 1024
     second_level_cache: int = 512 * 1024
+    needs: tuple[str, ...] = ()  # what a processor must have, see `processor.py`
 
     @property
     def abilities(self) -> frozenset[str]:
@@ -37,34 +42,83 @@ class Target:
         return max(1, self.vector_bytes // dtype_bytes)
 
 
+PORTABLE = "portable"
+NATIVE = "native"
+
+# what the levels of x86-64 add to each other, by the names of `processor.py`
+_LEVEL_2 = ("cx16", "lahf", "popcnt", "sse3", "ssse3", "sse4.1", "sse4.2")
+_LEVEL_3 = ("xsave", "avx", "avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe", "ymm")
+_LEVEL_4 = ("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "zmm")
+
+
+@dataclass(frozen=True)
+class Level:
+    """A level of x86-64 that code can be made for; vector registers are counted whole."""
+
+    cpu: str
+    vector_bytes: int
+    vector_registers: int
+    features: str = ""
+    needs: tuple[str, ...] = ()
+
+    def target(self, name: str, triple: str) -> Target:
+        """Any processor of this level."""
+        return Target(
+            name,
+            triple,
+            self.cpu,
+            self.features,
+            self.vector_bytes,
+            self.vector_registers,
+            needs=self.needs,
+        )
+
+
+# from the plainest to the one that is best where a processor has it
 X86 = {
-    # name: (cpu, features, bytes of a vector register, number of them); LLVM prefers half vectors
-    # on some CPUs for the sake of their clock, but our kernels are written for whole ones
-    "avx512": ("skylake-avx512", "-prefer-256-bit", 64, 32),
-    "avx2": ("haswell", "", 32, 16),
-    "x86-64": ("x86-64", "", 16, 16),
+    "x86-64": Level("x86-64", 16, 16),
+    "avx2": Level("x86-64-v3", 32, 16, needs=(*_LEVEL_2, *_LEVEL_3)),
+    # LLVM prefers half vectors on some CPUs for the sake of their clock, but our kernels are
+    # written for whole ones
+    "avx512": Level("x86-64-v4", 64, 32, "-prefer-256-bit", (*_LEVEL_2, *_LEVEL_3, *_LEVEL_4)),
 }
 
 
+def find_targets(name: str = PORTABLE) -> tuple[Target, ...]:
+    """The variants that a library for `name` holds, the best one last."""
+    from llvmlite import binding
+
+    if name != PORTABLE:
+        return (find_target(name),)
+    triple = binding.get_process_triple()
+    machine = triple.split("-")[0]
+    if machine in ("x86_64", "amd64"):
+        return tuple(level.target(name, triple) for name, level in X86.items())
+    if machine in ("aarch64", "arm64"):
+        return (Target(machine, triple, "generic", "+neon", 16, 32),)
+    return (Target(machine, triple, "", "", 4, 16),)
+
+
 @cache
-def find_target(name: str = "host") -> Target:
-    """The target called `name`: `host` is this machine, with the widest vectors it has."""
+def find_target(name: str = NATIVE) -> Target:
+    """The one target called `name`."""
     from llvmlite import binding
 
     triple = binding.get_process_triple()
     machine = triple.split("-")[0]
-    if name == "host":
-        return _host(triple, machine)
-    if machine in ("x86_64", "amd64") and name in X86:
-        cpu, features, vector_bytes, registers = X86[name]
-        return Target(name, triple, cpu, features, vector_bytes, registers)
-    known = ", ".join(["host", *X86]) if machine == "x86_64" else "host"
+    if name == NATIVE:
+        return _native(triple, machine)
+    levels = X86 if machine in ("x86_64", "amd64") else {}
+    if name in levels:
+        return levels[name].target(name, triple)
+    known = ", ".join([NATIVE, *levels])
     raise UnsupportedError(
-        f"target {name!r} is not known on {machine}", remedy=f"Known targets are {known}."
+        f"target {name!r} is not known on {machine}",
+        remedy=f"Known targets are {known}, and {PORTABLE} for libraries.",
     )
 
 
-def _host(triple: str, machine: str) -> Target:
+def _native(triple: str, machine: str) -> Target:
     from llvmlite import binding
 
     cpu = binding.get_host_cpu_name()
@@ -72,10 +126,10 @@ def _host(triple: str, machine: str) -> Target:
     text = features.flatten()
     if machine in ("x86_64", "amd64"):
         if features.get("avx512f") and features.get("avx512vl"):
-            return Target("host", triple, cpu, f"{text},-prefer-256-bit", 64, 32)
+            return Target(NATIVE, triple, cpu, f"{text},-prefer-256-bit", 64, 32)
         if features.get("avx2") and features.get("fma"):
-            return Target("host", triple, cpu, text, 32, 16)
-        return Target("host", triple, cpu, text, 16, 16)
+            return Target(NATIVE, triple, cpu, text, 32, 16)
+        return Target(NATIVE, triple, cpu, text, 16, 16)
     if machine in ("aarch64", "arm64"):
-        return Target("host", triple, cpu, text, 16, 32)
-    return Target("host", triple, cpu, text, 4, 16)
+        return Target(NATIVE, triple, cpu, text, 16, 32)
+    return Target(NATIVE, triple, cpu, text, 4, 16)

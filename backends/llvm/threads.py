@@ -67,12 +67,14 @@ def library_pool(target: Target) -> str:
     )
 
 
-def threads_text(name: str) -> str:
+def threads_text(name: str, defined: bool) -> str:
     """How a model runs where a run does not say it itself, and the function that sets it."""
+    if not defined:
+        return f"@{name}_parallel = external hidden global {{ i64, ptr, ptr }}"
     fields = "{ i64, ptr, ptr } { i64 1, ptr null, ptr null }"
     return "\n".join(
         [
-            f"@{name}_parallel = internal global {fields}",
+            f"@{name}_parallel = hidden global {fields}",
             f"define void @{name}_set_threads(i64 %threads) #0 {{",
             f"  store atomic i64 %threads, ptr @{name}_parallel monotonic, align 8",
             "  ret void\n}",

@@ -1,6 +1,6 @@
-"""Generate object code in a process of its own: LLVM ends the process where it cannot go on.
+"""Generate object code in processes of its own: LLVM ends the process where it cannot go on.
 
-`python -m kerac.backends.llvm.worker MODULE.ll TARGET.json OBJECT.o`
+`python -m kerac.backends.llvm.worker STEM ...` makes STEM.o of STEM.ll and STEM.json.
 """
 
 from __future__ import annotations
@@ -8,38 +8,54 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
 from kerac.backends.llvm.target import Target
 from kerac.ir.errors import InternalError
+from kerac.runtime.executable import available_threads
+
+SMALL = 400_000  # characters of code that are not worth a second process
 
 
-def emit_in_child(text: str, target: Target, folder: Path) -> bytes:
-    """Object code of a module, made by a child process that keeps its files in `folder`."""
-    files = [folder / name for name in ("module.ll", "target.json", "module.o")]
-    module, description, output = files
-    module.write_text(text)
-    description.write_text(json.dumps(asdict(target)))
-    command = [sys.executable, "-m", "kerac.backends.llvm.worker", *map(str, files)]
+def emit_in_children(texts: Mapping[Target, str], folder: Path, name: str) -> list[Path]:
+    """Objects of modules, made by child processes; they are files in `folder`."""
+    stems = {target: folder / f"{name}.{target.name}" for target in texts}
+    for target, stem in stems.items():
+        Path(f"{stem}.ll").write_text(texts[target])
+        Path(f"{stem}.json").write_text(json.dumps(asdict(target)))
+    jobs = [[target] for target in texts]
+    if sum(map(len, texts.values())) < SMALL:
+        jobs = [[*texts]]
+    with ThreadPoolExecutor(available_threads()) as pool:
+        list(pool.map(lambda job: _emit_in_child({target: stems[target] for target in job}), jobs))
+    return [Path(f"{stem}.o") for stem in stems.values()]
+
+
+def _emit_in_child(stems: Mapping[Target, Path]) -> None:
+    command = [sys.executable, "-m", "kerac.backends.llvm.worker", *map(str, stems.values())]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode or not output.exists():
+    missing = [target.name for target, stem in stems.items() if not Path(f"{stem}.o").exists()]
+    if done.returncode or missing:
         said = done.stderr.strip().splitlines()[-5:]
         raise InternalError(
-            "\n".join([f"LLVM made no code for {target.name} (status {done.returncode})", *said])
+            "\n".join(
+                [f"LLVM made no code for {', '.join(missing)} (status {done.returncode})", *said]
+            )
         )
-    return output.read_bytes()
 
 
 def main() -> None:
-    """What the child process does."""
+    """What a child process does."""
     from kerac.backends.llvm.jit import optimized, target_machine
 
-    module, description, output = map(Path, sys.argv[1:])
-    machine = target_machine(
-        Target(**json.loads(description.read_text())), relocation="pic", code_model="default"
-    )
-    output.write_bytes(machine.emit_object(optimized(module.read_text(), machine)))
+    for stem in sys.argv[1:]:
+        target = Target(**json.loads(Path(f"{stem}.json").read_text()))
+        machine = target_machine(target, relocation="pic", code_model="default")
+        module = optimized(Path(f"{stem}.ll").read_text(), machine)
+        Path(f"{stem}.o").write_bytes(machine.emit_object(module))
 
 
 if __name__ == "__main__":

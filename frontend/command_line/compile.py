@@ -50,7 +50,13 @@ EXAMPLES = (
 )
 @batch_option
 @dims_option
-@click.option("--target", default="host", show_default=True, help="The processor to compile for.")
+@click.option(
+    "--target",
+    default="portable",
+    show_default=True,
+    help="Processors that run it: portable (every x86-64; the best of three variants is chosen "
+    "when it runs), native (this one), or one variant: avx512, avx2, x86-64.",
+)
 @click.option(
     "--threads/--no-threads",
     default=True,

@@ -36,7 +36,8 @@ def info_command(model: Path, as_json: bool) -> None:
 def _library_info(path: Path) -> dict[str, Any]:
     from kerac.runtime import load
 
-    info = load(path).info
+    library = load(path)
+    info = library.info
     return {
         "file": str(path),
         "kind": "library",
@@ -44,6 +45,7 @@ def _library_info(path: Path) -> dict[str, Any]:
         "name": info.name,
         "producer": info.producer,
         "target": info.target,
+        "variant": library.variant,
         "abi_version": info.abi_version,
         "dims": list(info.dim_names),
         "inputs": [{"name": t.name, "type": t.type} for t in info.inputs],
@@ -95,7 +97,7 @@ def _ops(graph: Graph) -> Counter[str]:
 
 def _text(found: dict[str, Any]) -> str:
     rows = [("name", found["name"]), ("kind", found["kind"])]
-    rows += [(key, found[key]) for key in ("producer", "target") if key in found]
+    rows += [(key, found[key]) for key in ("producer", "target", "variant") if key in found]
     for kind in ("inputs", "outputs"):
         for number, tensor in enumerate(found[kind]):
             origin = f", from {tensor['origin']}" if tensor.get("origin") else ""

@@ -27,7 +27,12 @@ WIDEST = 60  # characters of the names of layers
 @weights_option
 @dims_option
 @click.option("--batch", default=1, show_default=True, type=click.IntRange(min=1))
-@click.option("--target", default="host", show_default=True, help="The processor.")
+@click.option(
+    "--target",
+    default="native",
+    show_default=True,
+    help="What the code is for: native (this processor), avx512, avx2 or x86-64.",
+)
 @click.option("--seconds", default=2.0, show_default=True, help="How long to run the model.")
 @click.option("--top", type=click.IntRange(min=1), help="Only so many rows, the slowest first.")
 @click.option("--trace", type=click.Path(path_type=Path), help="Write a trace for Perfetto.")

@@ -18,7 +18,7 @@ def make_plan(graph: Graph) -> Plan | CompileError:
     from kerac.backends.llvm.target import find_target
 
     try:
-        return lower_graph(graph, find_target("host"))
+        return lower_graph(graph, find_target())
     except CompileError as error:
         return error
 

@@ -57,10 +57,11 @@ def write_trainer(
     labels: Sequence[TensorType | None] | None,
     sample_weights: bool,
     dims: Mapping[str, int],
-    target: Target,
+    targets: Sequence[Target],
     threads: bool,
 ) -> LibraryFiles:
     """Write the trainer of a compiled model as a library, and its header."""
+    from kerac.backends.llvm.ahead_of_time import join_library
     from kerac.compile import LibraryFiles
     from kerac.saving.atomic import atomic_output, atomic_path
 
@@ -71,13 +72,13 @@ def write_trainer(
     header = path.with_suffix(".h")
     with tempfile.TemporaryDirectory(prefix="kerac-") as folder, atomic_path(path) as result:
         work = Path(folder)
-        objects, models = _graph_objects(steps, name, target, threads, work)
+        objects, models = _graph_objects(steps, name, targets, threads, work)
         info = _describe(str(model.name), steps, variables, models, name, session)
         text = trainer_header(name, info, path.stem)
         _write_state(work / "state", info, variables)
         (work / header.name).write_text(text)
         objects.append(_compile_code(work, name, info, header.name))
-        _join(objects, result, path)
+        join_library(objects, result, path)
     with atomic_output(header) as file:
         file.write(text.encode())
     return LibraryFiles(path, header)
@@ -143,18 +144,19 @@ def _variables(model: Any, session: Session, steps: Steps) -> dict[Variable, str
 
 
 def _graph_objects(
-    steps: Steps, name: str, target: Target, threads: bool, folder: Path
+    steps: Steps, name: str, targets: Sequence[Target], threads: bool, folder: Path
 ) -> tuple[list[Path], list[ModelInfo]]:
-    """An object file for each graph, and what it says of itself."""
-    from kerac.backends.llvm.ahead_of_time import object_code
-    from kerac.compile import lower
+    """The object files of all graphs, and what each graph says of itself."""
+    from kerac.backends.llvm.ahead_of_time import write_objects
+    from kerac.backends.llvm.lowering import lower_variants
+    from kerac.passes.pipeline import run_pipeline
 
-    objects, models = [], []
+    objects: list[Path] = []
+    models = []
     for step, kind in zip(steps, GRAPHS, strict=True):
-        _, plan = lower(step.graph, target)
-        code, information = object_code(plan, target, _graph_prefix(name, kind), threads)
-        objects.append(folder / f"{kind}.o")
-        objects[-1].write_bytes(code)
+        plans = lower_variants(run_pipeline(step.graph).graph, targets)
+        files, information = write_objects(plans, _graph_prefix(name, kind), folder, threads)
+        objects += files
         models.append(information)
     return objects, models
 
@@ -287,14 +289,3 @@ def _compile_code(folder: Path, name: str, info: TrainerInfo, header: str) -> Pa
     source.write_text(trainer_code())
     compile_c(source, output)
     return output
-
-
-def _join(objects: list[Path], result: Path, path: Path) -> None:
-    from kerac.backends.llvm.ahead_of_time import join_objects, link_library, make_archive
-
-    if path.suffix == ".so":
-        link_library(objects, result, path.name)
-    elif path.suffix == ".a":
-        make_archive(objects, result)
-    else:
-        join_objects(objects, result)

@@ -15,7 +15,7 @@ from kerac.runtime import Executable
 from tests.compare import assert_close
 
 
-def compile_graph(graph: Graph, target: str | Target = "host") -> Executable:
+def compile_graph(graph: Graph, target: str | Target = "native") -> Executable:
     """The graph as it is, without passes."""
     machine = find_target(target) if isinstance(target, str) else target
     loaded = load_plan(lower_graph(graph, machine), machine, "model")
@@ -43,7 +43,7 @@ def check(
     dims: Mapping[str, int] | None = None,
     weights: Mapping[str, np.ndarray] | None = None,
     seed: int = 0,
-    target: str | Target = "host",
+    target: str | Target = "native",
     tolerance: float = 1e-5,
 ) -> Executable:
     """Compare the JIT with the reference on random inputs."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
-import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,12 +13,12 @@ import pytest
 
 import kerac.runtime
 from kerac.backends.llvm.ahead_of_time import find_compiler
-from kerac.backends.llvm.lowering import lower_graph
-from kerac.backends.llvm.target import find_target
-from kerac.backends.llvm.worker import emit_in_child
+from kerac.backends.llvm.target import find_target, find_targets
+from kerac.backends.llvm.worker import emit_in_children
 from kerac.compile import save_library
 from kerac.ir import CompileError, Graph, InternalError, evaluate_graph, parse
 from tests.compare import assert_close
+from tests.emulator import needs
 from tests.llvm.native import random_inputs
 
 TEXT = """
@@ -30,12 +29,6 @@ def f(x: f32[N, 12, 12, 3]):
     d = dense(c, w)
     return multiply(d, sigmoid(d)), tanh(c)
 """
-
-
-def needs(*tools: str) -> pytest.MarkDecorator:
-    """Skip, naming the tool, where one is missing."""
-    missing = [tool for tool in tools if not shutil.which(tool)]
-    return pytest.mark.skipif(bool(missing), reason=f"{', '.join(missing)} not installed")
 
 
 def make_graph() -> Graph:
@@ -51,8 +44,7 @@ def make_graph() -> Graph:
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The network as a shared library."""
     path = tmp_path_factory.mktemp("library") / "net.so"
-    target = find_target()
-    save_library(lower_graph(make_graph(), target), target, path)
+    save_library(make_graph(), find_targets(), path)
     return path
 
 
@@ -80,7 +72,7 @@ def test_exports_and_imports(library: Path) -> None:
     text = subprocess.run(["nm", "-D", library], capture_output=True, text=True, check=True).stdout
     rows = [line.split()[-2:] for line in text.splitlines()]
     defined = {name.partition("@")[0] for kind, name in rows if kind in "TWV"}
-    functions = {"net_info", "net_run", "net_workspace_size", "net_set_threads"}
+    functions = {"net_info", "net_run", "net_workspace_size", "net_set_threads", "net_variant"}
     assert defined == {*functions, "kerac_library_info"}
     undefined = {name.partition("@")[0] for kind, name in rows if kind == "U"}
     signals = {"pthread_sigmask", "sigfillset"}
@@ -157,8 +149,8 @@ int main(void) {
 @needs("cc")
 @pytest.mark.parametrize("ending", [".so", ".a", ".o"])
 def test_a_c_program_uses_the_model(tmp_path: Path, ending: str) -> None:
-    target, graph = find_target(), make_graph()
-    files = save_library(lower_graph(graph, target), target, tmp_path / f"net{ending}")
+    graph = make_graph()
+    files = save_library(graph, find_targets(), tmp_path / f"net{ending}")
     assert files.header == tmp_path / "net.h"
     (tmp_path / "program.c").write_text(PROGRAM)
     flags = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Wl,-rpath,."]
@@ -176,8 +168,8 @@ def test_links_without_a_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.delenv("AR", raising=False)
     assert "ziglang" in find_compiler()
-    target, graph = find_target(), make_graph()
-    save_library(lower_graph(graph, target), target, tmp_path / "net.so")
+    graph = make_graph()
+    save_library(graph, find_targets(), tmp_path / "net.so")
     arrays = random_inputs(graph, {"N": 1})
     assert_close(
         kerac.runtime.load(tmp_path / "net.so")(*arrays)[0], evaluate_graph(graph, arrays)[0]
@@ -188,20 +180,18 @@ def test_a_failing_linker_is_one_clear_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CC", "false")
-    target = find_target()
     with pytest.raises(CompileError, match="link: false failed with status 1"):
-        save_library(lower_graph(make_graph(), target), target, tmp_path / "net.so")
+        save_library(make_graph(), find_targets(), tmp_path / "net.so")
     assert not list(tmp_path.iterdir())
 
 
 def test_other_endings_are_refused(tmp_path: Path) -> None:
-    target = find_target()
     said = r"a library ends in \.so, \.o, \.a, but this ends in \.dll"
     with pytest.raises(CompileError, match=said):
-        save_library(lower_graph(make_graph(), target), target, tmp_path / "net.dll")
+        save_library(make_graph(), find_targets(), tmp_path / "net.dll")
 
 
 def test_an_abort_of_llvm_is_an_error_message(tmp_path: Path) -> None:
     target = dataclasses.replace(find_target(), triple="no-such-machine")
-    with pytest.raises(InternalError, match="LLVM made no code for host"):
-        emit_in_child("define void @f() { ret void }", target, tmp_path)
+    with pytest.raises(InternalError, match="LLVM made no code for native"):
+        emit_in_children({target: "define void @f() { ret void }"}, tmp_path, "f")

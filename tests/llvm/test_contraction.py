@@ -13,7 +13,7 @@ from kerac.ir import parse
 from tests.llvm.native import check
 
 
-@pytest.mark.parametrize("target", ["host", "avx2", "x86-64"])
+@pytest.mark.parametrize("target", ["native", "avx2", "x86-64"])
 @pytest.mark.parametrize("leading", ["N", "N, 5", "N, 17", "49", "N, T"])
 @pytest.mark.parametrize(("inputs", "columns"), [(7, 10), (100, 64), (64, 33), (1, 1), (64, 330)])
 def test_dense(inputs: int, columns: int, leading: str, target: str) -> None:
@@ -27,7 +27,7 @@ def f(x: f32[{leading}, {inputs}], b: f32[{columns}], r: f32[{leading}, {columns
     check(text, {"N": 19, "T": 3}, {"k": kernel}, target=target)
 
 
-@pytest.mark.parametrize("target", ["host", "avx2", "x86-64"])
+@pytest.mark.parametrize("target", ["native", "avx2", "x86-64"])
 @pytest.mark.parametrize("columns", [8, 31, 40, 48, 65, 96, 112, 200])
 @pytest.mark.parametrize("rows", [1, 2, 7])
 def test_weights_of_any_number_of_columns(rows: int, columns: int, target: str) -> None:
@@ -55,7 +55,7 @@ def f(x: f32[N, 9, 9, 12]):
 """
     graph = parse(text, arrays=weights)
     packed = []
-    for target in ("host", "avx2", "x86-64"):
+    for target in ("native", "avx2", "x86-64"):
         plan = lower_graph(graph, find_target(target))
         packed.append([b.array for b in plan.buffers if b.place == "constant"])
     for other in packed[1:]:
@@ -110,7 +110,7 @@ def test_products_of_any_orientation(
 def f(a: f32[{", ".join(a)}], b: f32[{", ".join(b)}]):
     return matmul(a, b, transpose_a={transpose_a}, transpose_b={transpose_b})
 """
-    for name in ("host", "avx2"):
+    for name in ("native", "avx2"):
         # a cache without room, so that right sides are packed wherever that can pay
         check(text, {"N": 66, "T": 9}, target=replace(find_target(name), second_level_cache=0))
         check(text, {"N": 5, "T": 21}, target=name)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.llvm.native import check
 
-TARGETS = ("host", "avx2", "x86-64")
+TARGETS = ("native", "avx2", "x86-64")
 
 
 def random_convolution(seed: int) -> tuple[str, dict[str, int], dict[str, np.ndarray]]:
@@ -76,7 +76,7 @@ def f(x: f32[N, 9, 10, 6], k: f32[3, 3, 3, 20]):
     )
 
 
-@pytest.mark.parametrize("target", ["host", "avx2", "x86-64"])
+@pytest.mark.parametrize("target", ["native", "avx2", "x86-64"])
 @pytest.mark.parametrize(
     ("groups", "window", "filters"), [(1, 3, 250), (2, 3, 330), (2, 1, 1030), (1, 1, 1030)]
 )
@@ -106,7 +106,7 @@ def f(x: f32[N, 9, 10, 8]):
     assert all((executable(x[i : i + 1])[0] == together[i]).all() for i in range(5))
 
 
-@pytest.mark.parametrize("target", ["host", "avx2", "x86-64"])
+@pytest.mark.parametrize("target", ["native", "avx2", "x86-64"])
 @pytest.mark.parametrize(
     ("size", "channels", "window", "more"),
     [

@@ -10,7 +10,7 @@ import pytest
 
 from tests.llvm.native import check
 
-TARGETS = ("host", "avx2", "x86-64")
+TARGETS = ("native", "avx2", "x86-64")
 DTYPES = ("f32", "f32", "f32", "f64", "i32", "u8", "bool", "f16", "bf16", "i64")
 LENGTHS = (1, 2, 3, 4, 5, 7, 16, 17, 33, 40)
 SYMBOLS = {"N": (1, 2, 3, 17), "T": (1, 5, 16, 33)}
@@ -164,7 +164,7 @@ def test_transposed_matrices(size: tuple[int, int], target: str) -> None:
     check(text.format("f32[R, C]"), {"R": rows, "C": columns}, target=target)
 
 
-@pytest.mark.parametrize("target", ["host", "avx2", "x86-64"])
+@pytest.mark.parametrize("target", ["native", "avx2", "x86-64"])
 @pytest.mark.parametrize("channels", [2, 3, 6, 7, 15])
 def test_rows_shorter_than_vectors(channels: int, target: str) -> None:
     text = f"""

@@ -17,7 +17,7 @@ from tests.llvm.native import check, compile_graph, random_inputs
 
 STATES = {"simple_rnn": 1, "lstm": 2, "gru": 1}
 GATES = {"simple_rnn": 1, "lstm": 4, "gru": 3}
-TARGETS = ("host", "avx2", "x86-64")
+TARGETS = ("native", "avx2", "x86-64")
 BOUNDED = ('"tanh"', '"softsign"', '"hard_sigmoid"')
 ACTIVATIONS = (*BOUNDED, '"relu6"', '"elu(alpha=0.5)"')
 
@@ -93,7 +93,7 @@ class Network:
         """The parsed text."""
         return parse(self.text(), arrays=self.weights())
 
-    def compare(self, dims: Mapping[str, int], seed: int = 0, target: str = "host") -> None:
+    def compare(self, dims: Mapping[str, int], seed: int = 0, target: str = "native") -> None:
         """The JIT with the reference, on random inputs."""
         graph, weights = self.graph(), self.weights()
         arrays = [
@@ -140,7 +140,7 @@ def random_network(seed: int) -> tuple[Network, dict[str, int]]:
 @pytest.mark.parametrize("seed", range(32))
 def test_random_networks(seed: int) -> None:
     network, dims = random_network(seed)
-    target = TARGETS[seed % 3] if seed % 2 else "host"
+    target = TARGETS[seed % 3] if seed % 2 else "native"
     network.compare(dims, seed, target)
 
 

@@ -9,7 +9,7 @@ from kerac.ir import evaluate_graph, parse
 from tests.compare import assert_close
 from tests.llvm.native import check, compile_graph
 
-TARGETS = ("host", "avx2", "x86-64")
+TARGETS = ("native", "avx2", "x86-64")
 SHAPES = (
     ("N", 7, 6, 8),
     ("N", "T", 37),

@@ -13,6 +13,7 @@ from kerac.runtime.abi import (
     KeracTensor,
     OutputShapeFunction,
     RunFunction,
+    VariantFunction,
     WorkspaceSizeFunction,
 )
 
@@ -52,6 +53,7 @@ def executable(
         WorkspaceSizeFunction(lambda _: workspace_size),
         OutputShapeFunction(lambda *_: 2),
         RunFunction(run),
+        VariantFunction(lambda: None),
     )
     structure, keepalive = structure_of(model, functions, version)
     return Executable(ctypes.addressof(structure), keepalive=(structure, keepalive))

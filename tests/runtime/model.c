@@ -60,9 +60,14 @@ static int run(const void *const *in, void *const *out, const int64_t *lengths, 
 #define VERSION KERAC_ABI_VERSION
 #endif
 
+static const char *variant(void)
+{
+    return "any";
+}
+
 static const kerac_info info = {
     VERSION, "hand", "a test", "any", 1, dims, 2, inputs, 2, outputs, 0,
-    workspace_size, output_shape, run,
+    workspace_size, output_shape, run, variant,
 };
 
 const kerac_info *hand_info(void)
@@ -86,6 +91,11 @@ size_t hand_workspace_size(int64_t batch)
 int hand_run(const void *const *in, void *const *out, int64_t batch, void *workspace)
 {
     return run(in, out, &batch, workspace, NULL);
+}
+
+const char *hand_variant(void)
+{
+    return variant();
 }
 
 void hand_set_threads(int64_t threads)
