@@ -114,7 +114,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Any:
         kerac.utils.clear_session()  # names of layers are those in the library
         model, path = make(), folder / f"{name}.so"
         if not path.exists():
-            kerac.compile_trainer(model, path, sample_weights=weighted)
+            kerac.compile_trainer(model, path, sample_weights=weighted, target="native")
         return model, Trainer(path, 8)
 
     return compile_case
