@@ -63,6 +63,12 @@ RunFunction = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 5)
 TaskFunction = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
 ParallelFor = ctypes.CFUNCTYPE(None, ctypes.c_void_p, TaskFunction, ctypes.c_void_p, ctypes.c_int64)
 VariantFunction = ctypes.CFUNCTYPE(ctypes.c_void_p)  # of a string
+RepeatFunction = ctypes.CFUNCTYPE(
+    ctypes.c_int,
+    *[ctypes.c_void_p] * 7,
+    *[ctypes.c_int64] * 2,
+    ctypes.c_void_p,
+)
 InfoFunction = ctypes.CFUNCTYPE(ctypes.c_void_p)
 
 

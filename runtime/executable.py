@@ -16,6 +16,7 @@ from kerac.runtime.abi import (
     RETURN_CODES,
     KeracParallel,
     ModelInfo,
+    RepeatFunction,
     TensorInfo,
     info_at,
     read_info,
@@ -115,17 +116,40 @@ class Executable:
         self._run(plan, arrays, outputs)
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
-    def run_into(self, inputs: Any, outputs: Sequence[Array]) -> None:
+    def run_into(self, inputs: Any, outputs: Sequence[Array], check: bool = True) -> None:
         """Write the outputs for `inputs` (a sequence or a dict) into the arrays `outputs`.
 
-        The array for an output that replaces an input is that input's array itself.
+        The array for an output that replaces an input is that input's array itself. Without
+        `check` outputs are taken to fit and to overlap nothing, as those of an earlier run.
         """
         arguments = (inputs,) if isinstance(inputs, Mapping) else tuple(inputs)
         arrays = arguments if self._are_ready(arguments) else arrange(self.info, arguments)
         plan = self._plan(arrays)
         outputs = list(outputs)
-        self._check_outputs(plan, arrays, outputs)
+        if check:
+            self._check_outputs(plan, arrays, outputs)
         self._run(plan, arrays, outputs)
+
+    def run_steps(
+        self,
+        inputs: Sequence[Array],
+        outputs: Sequence[Array],
+        steps: Steps,
+        check: bool = True,
+    ) -> None:
+        """`run_into` for several batches of one size, one after another, in one call.
+
+        The first inputs hold all of them; the arrays must be dense and of the inputs' dtypes.
+        """
+        size = len(inputs[0]) // steps.count
+        firsts = [array[:size] for array in inputs[: steps.moving]]
+        arrays = (*firsts, *inputs[steps.moving :])
+        if not self._are_ready(arrays):
+            raise InputError(f"{self.info.name}: arrays for several steps must be used as they are")
+        plan = self._plan(arrays)
+        if check:
+            self._check_outputs(plan, arrays, list(outputs))
+        self._run(plan, arrays, outputs, steps)
 
     def save(self, path: str | os.PathLike[str]) -> Any:
         """Write the model as a library `.so`, an object `.o` or an archive `.a`, and its header."""
@@ -195,7 +219,13 @@ class Executable:
             )
         return tuple(shape)
 
-    def _run(self, plan: _Plan, arrays: Sequence[Array], outputs: Sequence[Array]) -> None:
+    def _run(
+        self,
+        plan: _Plan,
+        arrays: Sequence[Array],
+        outputs: Sequence[Array],
+        steps: Steps | None = None,
+    ) -> None:
         try:
             frame = self._free.pop()
         except IndexError:
@@ -209,13 +239,19 @@ class Executable:
         except (TypeError, ValueError):  # read-only, empty, or of a dtype that buffers do not know
             frame.inputs[:] = [array.ctypes.data for array in arrays]
             frame.outputs[:] = [array.ctypes.data for array in outputs]
-        code = self._function(
+        addresses = (
             frame.inputs_address,
             frame.outputs_address,
             plan.dims_address,
             frame.workspace_address,
             self._parallel_address,
         )
+        if steps is None:
+            code = self._function(*addresses)
+        else:
+            function = ctypes.cast(self._function, ctypes.c_void_p).value
+            sizes = [array.nbytes for array in arrays[: steps.moving]]
+            code = steps.run(function, addresses, sizes)
         self._free.append(frame)
         if code:
             self._check(code)
@@ -244,6 +280,25 @@ class Executable:
             others = [other for i, other in enumerate(inputs) if i != place]
             if any(np.may_share_memory(array, other) for other in (*others, *outputs[:number])):
                 raise InputError(f"{name} overlaps an input or another output")
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Several runs in one call, each on the next batch of the first `moving` inputs.
+
+    `repeat` is the address of the function that makes them; each adds 1 to the u32 at `counter`.
+    """
+
+    count: int
+    moving: int
+    repeat: int
+    counter: int
+
+    def run(self, function: int | None, addresses: Sequence[int], sizes: Sequence[int]) -> int:
+        """Call the function of a model with these addresses; batches have `sizes` bytes."""
+        strides = (ctypes.c_int64 * self.moving)(*sizes)
+        last = (ctypes.addressof(strides), self.moving, self.count, self.counter)
+        return int(RepeatFunction(self.repeat)(function, *addresses, *last))
 
 
 @dataclass(frozen=True)

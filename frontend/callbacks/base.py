@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from kerac.structure import leaves
+
 Logs = dict[str, Any]
 
 PHASES = ("train", "test", "predict")
@@ -124,20 +126,37 @@ class CallbackList:
         from kerac.callbacks.history import History
         from kerac.callbacks.progress import ProgbarLogger
 
-        given = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
-        self.callbacks: list[Callback] = [x for x in given if x is not None]
+        self.callbacks: list[Callback] = [x for x in leaves(callbacks) if x is not None]
         for wanted, kind in ((add_history, History), (add_progbar, ProgbarLogger)):
             if wanted and not any(isinstance(x, kind) for x in self.callbacks):
                 self.callbacks.append(kind())
         self.params: Logs = params
         self._listeners: dict[str, list[Callable[..., Any]]] = {}
+        self._listen()
+        self.set_params(params)
+        if model is not None:
+            self.set_model(model)
+
+    def _listen(self) -> None:
         for hook in HOOKS:
             listening = [x for x in self.callbacks if listens(x, hook)]
             self._listeners[hook] = [getattr(x, hook) for x in listening]
+
+    def append(self, callback: Any) -> None:
+        """Add a callback."""
+        self.callbacks.append(callback)
+        self._listen()
+
+    def set_params(self, params: Logs) -> None:
+        """Give all of them the parameters of the loop."""
+        self.params = params
         for callback in self.callbacks:
             callback.set_params(params)
-            if model is not None:
-                callback.set_model(model)
+
+    def set_model(self, model: Any) -> None:
+        """Give all of them the model."""
+        for callback in self.callbacks:
+            callback.set_model(model)
 
     def find(self, kind: type[Any]) -> Any:
         """The first callback of a class."""
@@ -153,7 +172,10 @@ class CallbackList:
         return listens(callback, hook)
 
     def call(self, hook: str, *args: Any) -> None:
-        """Call a hook of all that listen to it."""
+        """Call a hook of all that listen to it, with empty logs where there are none."""
+        counts = hook.startswith("on_epoch") or "_batch_" in hook
+        if len(args) == int(counts) or args[-1] is None:
+            args = (*args[: int(counts)], {})
         for listener in self._listeners[hook]:
             listener(*args)
 

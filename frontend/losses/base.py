@@ -54,6 +54,14 @@ class Loss(Configured, keyword_only=True):
         """The type of labels for predictions of a type, where nobody says another."""
         return y_pred.with_dtype("f32")
 
+    @staticmethod
+    def label_classes(loss: Any, shape: Any) -> Any:
+        """How many classes labels number, for predictions of a shape; None where they do not.
+
+        `loss` is one of this class, or wraps its function.
+        """
+        del loss, shape
+
     def valid(self, y_true: Value, y_pred: Value, losses: Value) -> Value | None:
         """Which of the losses count, bool; None where all do."""
         return None

@@ -162,6 +162,10 @@ class SparseCategoricalCrossentropy(FunctionLoss):
     def label_type(cls, y_pred: TensorType) -> TensorType:
         return TensorType("i32", y_pred.shape[:-1])
 
+    @staticmethod
+    def label_classes(loss: Any, shape: Any) -> Any:
+        return shape[getattr(loss, "axis", -1)] if shape else None
+
     def valid(self, y_true: Value, y_pred: Value, losses: Value) -> Value | None:
         return classification.valid_labels(y_true, y_pred, self.ignore_class, self.axis)
 

@@ -53,6 +53,10 @@ class Metric(Configured, keyword_only=True):
         """The result so far."""
         raise UnsupportedError(f"{type(self).__name__} does not say what it computes")
 
+    def label_classes(self, shape: Any) -> Any:
+        """How many classes labels number, for predictions of a shape; None where they do not."""
+        del shape
+
     def build(self, y_true: TensorType | None = None, y_pred: TensorType | None = None) -> None:
         """Make the state, unless it is there."""
         if self._variables is None:

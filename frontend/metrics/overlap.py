@@ -89,6 +89,9 @@ class _Overlap(Metric, keyword_only=True):
     ignore_class: int | None = None
     dtype: str | None = "int32"
 
+    def label_classes(self, shape: Any) -> Any:
+        return self.classes() if self.sparse_y_true else None
+
     def classes(self) -> int:
         """The number of classes."""
         return int(getattr(self, "num_classes"))  # noqa: B009 - a field of subclasses

@@ -47,6 +47,7 @@ class Model(Trainer, Layer, registered=False):
     def _initialize(self) -> None:
         super()._initialize()
         self._compiled: tuple[Any, Executable] | None = None
+        self._shared: Any = None
         self._called: Any = None
         self._wrapped: Functional | None = None
 
@@ -135,31 +136,55 @@ class Model(Trainer, Layer, registered=False):
         return self._compiled[1]
 
     def predict(
-        self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
     ) -> Any:
-        """The outputs for arrays of any number of samples, computed `batch_size` at a time."""
+        """The outputs for data as `fit` takes it, computed `batch_size` samples at a time."""
+        from kerac.training.batches import Epochs
+        from kerac.training.loops import predicted
+        from kerac.training.sources import batches_of
+
+        data = Epochs(batches_of(x, batch_size=batch_size), steps)
+        hooks = self._hooks(callbacks, verbose, data.count)
+        outputs = predicted(self._predict_batch, data, hooks)
+        return _first_of_one(pack(self.functional().output, outputs))
+
+    def _predict_batch(self, x: Any) -> Any:
         self._build_on(x)
         arrays = self._arrays(x)
-        executable = self.executable()
         count = len(arrays[0])
         if any(len(array) != count for array in arrays):
             counts = ", ".join(str(len(array)) for array in arrays)
             raise CompileError(
                 f"{self.name}: all inputs need the same number of samples, but have {counts}"
             )
-        size = batch_size or 32
-        parts = [
-            _as_tuple(executable(*(array[start : start + size] for array in arrays)))
-            for start in range(0, max(count, 1), size)
-        ]
-        if steps is not None:
-            parts = parts[:steps]
-        outputs = [np.concatenate(part) for part in zip(*parts, strict=True)]
-        return _first_of_one(pack(self.functional().output, outputs))
+        outputs = self._predictor()(*arrays)
+        return outputs if isinstance(outputs, tuple) else (outputs,)
+
+    def _predictor(self) -> Any:
+        """What computes outputs.
+
+        Code with weights inside is the fastest; where weights change, since the model is trained
+        or was given others, code reads them where they are, and is compiled once.
+        """
+        is_new = self._compiled is None or self._compiled[0] != self._version()
+        is_trained = self._session is not None and self._session.is_training
+        if not is_trained and (self._compiled is None or not is_new):
+            return self.executable()
+        if self._shared is None:
+            from kerac.training.predictor import Predictor
+
+            self._shared = Predictor(self)
+        return self._shared
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch."""
-        return self.predict(x, batch_size=max(len(leaves(x)[0]), 1))
+        outputs = list(self._predict_batch(x))
+        return _first_of_one(pack(self.functional().output, outputs))
 
     def _build_on(self, x: Any) -> None:
         """Make the weights on the first arrays, if the model does not know its inputs yet."""
@@ -225,10 +250,6 @@ class Model(Trainer, Layer, registered=False):
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         return {name: config[name] for name in ("name", "trainable", "dtype")}
-
-
-def _as_tuple(outputs: Any) -> tuple[np.ndarray[Any, Any], ...]:
-    return outputs if isinstance(outputs, tuple) else (outputs,)
 
 
 def _first_of_one(structure: Any) -> Any:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,41 @@ from kerac.training.batches import Batch, Batches
 
 Array = np.ndarray[Any, Any]
 DEFAULT_BATCH_SIZE = 32
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of arrays that nobody has taken yet, so that those of several batches can be at once."""
+
+    data: Batch
+    rows: slice | Array
+
+    def __len__(self) -> int:
+        if isinstance(self.rows, slice):
+            return int(self.rows.stop - self.rows.start)
+        return len(self.rows)
+
+    def taken(self) -> Batch:
+        """The batch."""
+
+        def take(array: Any) -> Any:
+            return None if array is None else array[self.rows]
+
+        return Batch(*(map_structure(take, part) for part in self.data))
+
+
+def joined(pieces: Sequence[Rows]) -> Batch:
+    """The rows of all pieces, one after another."""
+    first, rows = pieces[0], [piece.rows for piece in pieces]
+    if len(pieces) == 1:
+        return first.taken()
+    ends = [(r.start, r.stop) for r in rows if isinstance(r, slice)]
+    if len(ends) == len(rows) and all(
+        one[1] == other[0] for one, other in itertools.pairwise(ends)
+    ):
+        return Rows(first.data, slice(ends[0][0], ends[-1][1])).taken()
+    numbers = [np.arange(r.start, r.stop) if isinstance(r, slice) else r for r in rows]
+    return Rows(first.data, np.concatenate(numbers)).taken()
 
 
 class ArrayBatches(Batches):
@@ -46,11 +83,15 @@ class ArrayBatches(Batches):
 
     def epoch(self, number: int = 0) -> Iterator[Batch]:
         """The batches of an epoch in its order."""
+        return (rows.taken() for rows in self.pieces(number))
+
+    def pieces(self, number: int = 0) -> Iterator[Rows]:
+        """The same, not taken yet."""
         size = self.batch_size
         starts = range(0, self.samples, size)
         if not self.shuffle:
             for start in starts:
-                yield self._rows(slice(start, start + size))
+                yield self._rows(slice(start, min(start + size, self.samples)))
             return
         generator = np.random.default_rng([self.seed, number])
         if self.shuffle == "batch":
@@ -65,11 +106,8 @@ class ArrayBatches(Batches):
         for start in starts:
             yield self._rows(order[start : start + size])
 
-    def _rows(self, rows: Any) -> Batch:
-        def take(array: Any) -> Any:
-            return None if array is None else array[rows]
-
-        return Batch(*(map_structure(take, part) for part in self.data))
+    def _rows(self, rows: slice | Array) -> Rows:
+        return Rows(self.data, rows)
 
 
 def checked_batch_size(batch_size: int | None) -> int:

@@ -29,6 +29,10 @@ class Batches:
         """The batches of the `number`-th epoch."""
         raise InternalError(f"{type(self).__name__} gives no batches")
 
+    def pieces(self, number: int = 0) -> Iterator[Any]:
+        """The batches of the `number`-th epoch, each as it is or as something to take it from."""
+        return self.epoch(number)
+
     def on_epoch_end(self) -> None:
         """What the data wants to do after an epoch."""
 
@@ -45,7 +49,7 @@ class Epochs:
         self.batches = batches
         self.steps = steps
         self._known: int | None = None
-        self._rest: Iterator[Batch] | None = None
+        self._rest: Iterator[Any] | None = None
         self._passes = 0
 
     @property
@@ -55,9 +59,20 @@ class Epochs:
 
     def epoch(self, number: int = 0) -> Iterator[Batch]:
         """The batches of the `number`-th epoch."""
+        return (taken(piece) for piece in self.pieces(number))
+
+    def go_on(self, epoch: int) -> None:
+        """Pass over the epochs before `epoch`, where the data goes on from one to the next."""
+        if self.steps is not None:
+            for number in range(epoch):
+                for _ in self.pieces(number):
+                    pass
+
+    def pieces(self, number: int = 0) -> Iterator[Any]:
+        """The same, taken from the data later where it can be."""
         if self.steps is None:
             found = 0
-            for batch in self.batches.epoch(number):
+            for batch in self.batches.pieces(number):
                 found += 1
                 yield batch
             if found == 0:
@@ -71,7 +86,7 @@ class Epochs:
             yield from self._steps(self.steps)
         self.batches.on_epoch_end()
 
-    def _steps(self, steps: int) -> Iterator[Batch]:
+    def _steps(self, steps: int) -> Iterator[Any]:
         taken = 0
         if self._rest is not None:
             for batch in self._rest:
@@ -81,7 +96,7 @@ class Epochs:
                     return
             self._rest = None
         if not taken:
-            self._rest = self.batches.epoch(self._passes)
+            self._rest = self.batches.pieces(self._passes)
             self._passes += 1
             for batch in self._rest:
                 taken += 1
@@ -94,6 +109,12 @@ class Epochs:
             "give data that repeats, or fewer steps",
             stacklevel=2,
         )
+
+
+def taken(piece: Any) -> Batch:
+    """The batch that a piece is or stands for."""
+    found: Batch = piece if isinstance(piece, Batch) else piece.taken()
+    return found
 
 
 def unpacked(given: Any) -> Batch:

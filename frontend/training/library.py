@@ -14,7 +14,6 @@ import numpy as np
 from kerac.ir import TensorType, symbol
 from kerac.ir.errors import CompileError, UnsupportedError
 from kerac.ir.types import known_shape
-from kerac.losses import CLASSES, Loss, LossFunctionWrapper
 from kerac.runtime import ModelInfo, c_identifier
 from kerac.runtime.abi import ALIGNMENT
 from kerac.runtime.trainer import (
@@ -26,6 +25,7 @@ from kerac.runtime.trainer import (
     trainer_header,
     trainer_tables,
 )
+from kerac.training.labels import loss_class
 from kerac.training.session import Session
 from kerac.training.step import KEY, Step, make_forward
 from kerac.variable import Array, Variable
@@ -118,18 +118,11 @@ def _label_types(session: Session, outputs: Sequence[TensorType]) -> list[Tensor
     losses = {each.output: each.loss for each in session.objectives.objectives}
     measured = session.measures.outputs
     return [
-        _loss_class(losses.get(place)).label_type(output)
+        loss_class(losses.get(place)).label_type(output)
         if place in losses or place in measured
         else None
         for place, output in enumerate(outputs)
     ]
-
-
-def _loss_class(loss: Any) -> type[Loss]:
-    """The class of a loss, or that whose function it is."""
-    if isinstance(loss, LossFunctionWrapper):
-        return next((cls for cls in CLASSES if cls.function is loss.fn), Loss)
-    return type(loss) if isinstance(loss, Loss) else Loss
 
 
 def _variables(model: Any, session: Session, steps: Steps) -> dict[Variable, str]:

@@ -24,13 +24,33 @@ class Program:
         self.executable = compile_graph(step.graph)
         self._state = [variable.live() for variable in step.state]
         self._changed = [variable.live() for variable in step.changed]
+        self._is_checked = False
         values = step.graph.outputs[: len(step.results)]
         self._results = [
             np.empty(known_shape(x.tensor_type.shape), x.tensor_type.numpy_dtype) for x in values
         ]
 
-    def __call__(self, batch: Sequence[Array]) -> list[Array]:
-        """The results, in arrays that the next run overwrites."""
-        self.executable.run_into((*batch, *self._state), (*self._results, *self._changed))
+    def __call__(self, batch: Sequence[Array], key: Array, steps: int = 1) -> list[Array]:
+        """The results of the last of so many steps, in arrays that the next run overwrites.
+
+        `batch` holds the batches of all steps, one after another; `key` counts the steps.
+        """
+        inputs = (*batch, key) if len(self.step.batch) > len(batch) else batch
+        outputs = (*self._results, *self._changed)
+        if steps == 1:
+            self.executable.run_into((*inputs, *self._state), outputs, not self._is_checked)
+            key[1] += np.uint32(1)
+        else:
+            self._run_steps((*inputs, *self._state), outputs, key, len(batch), steps)
+        self._is_checked = True
         Clock.ticks += 1
         return self._results
+
+    def _run_steps(
+        self, inputs: Sequence[Array], outputs: Sequence[Array], key: Array, moving: int, steps: int
+    ) -> None:
+        from kerac.backends.llvm.repeat import repeat_address
+        from kerac.runtime.executable import Steps
+
+        many = Steps(steps, moving, repeat_address(), key.ctypes.data + key.itemsize)
+        self.executable.run_steps(inputs, outputs, many, not self._is_checked)

@@ -13,7 +13,9 @@ from kerac.ir.errors import CompileError
 from kerac.ir.types import dtype_name
 from kerac.random import new_seed
 from kerac.structure import leaves
-from kerac.training.batches import Batch
+from kerac.training.arrays import Rows, joined
+from kerac.training.batches import Batch, taken
+from kerac.training.labels import check_classes, class_counts
 from kerac.training.measures import Measures
 from kerac.training.objectives import Objectives, batch_size
 from kerac.training.program import Program
@@ -36,6 +38,9 @@ class Session:
         self._objectives: Objectives | None = None
         self._measures: Measures | None = None
         self._programs: dict[Any, Program] = {}
+        self._no_key = np.zeros(2, np.uint32)
+        self._checked: Batch | None = None
+        self._pending: Mapping[str, Array] = {}
 
     @property
     def objectives(self) -> Objectives:
@@ -53,6 +58,11 @@ class Session:
             self._measures = Measures(names, *self.given_metrics)
         return self._measures
 
+    @property
+    def is_training(self) -> bool:
+        """Whether steps have been taken that change weights."""
+        return any(form[0] for form in self._programs)
+
     def reset_metrics(self) -> None:
         """Forget the batches that records are taken over."""
         for part in (self._objectives, self._measures):
@@ -65,8 +75,36 @@ class Session:
         measures = self.measures.measures or ()
         return found + [v for measure in measures for v in measure.metric.variables]
 
-    def run(self, batch: Batch, training: bool) -> dict[str, Array]:
-        """Take a step; returns the records so far, in arrays that the next step overwrites."""
+    def restore_sums(self, values: Mapping[str, Array]) -> None:
+        """Go on with these sums, by the paths of their variables; some may not exist yet."""
+        self._pending = dict(values)
+        self._put_sums()
+
+    def _put_sums(self) -> None:
+        if self._pending:
+            known = {variable.path: variable for variable in self.sums()}
+            for path in self._pending.keys() & known.keys():
+                known[path].assign(self._pending[path])
+            self._pending = {k: v for k, v in self._pending.items() if k not in known}
+
+    def run(self, pieces: Sequence[Any], training: bool) -> dict[str, Array]:
+        """Take a step on each piece of data; returns the records so far.
+
+        They are in arrays that the next step overwrites. Pieces of one size are taken in one call.
+        """
+        first = pieces[0]
+        equal = 1
+        if isinstance(first, Rows):
+            while equal < len(pieces) and len(pieces[equal]) == len(first):
+                equal += 1
+            batch, source = joined(pieces[:equal]), first.data
+        else:
+            batch = source = taken(first)
+        results = self._take(batch, training, equal, source)
+        return self.run(pieces[equal:], training) if equal < len(pieces) else results
+
+    def _take(self, batch: Batch, training: bool, steps: int, source: Batch) -> dict[str, Array]:
+        """So many steps on batches that lie one after another; `source` is all the data."""
         if not self.model.built:
             self.model._build_on(batch.x)
         x = self.model._arrays(batch.x)
@@ -75,12 +113,12 @@ class Session:
         program = self._programs.get(form)
         if program is None:
             program = self._programs[form] = self._compile(y, weights, training)
+            self._put_sums()
+        if source is not self._checked:
+            self._check_classes(y if source is batch else self._spread(source)[0])
+            self._checked = source if source is not batch else None
         arrays = [*x, *(array for array in (*y, *weights) if array is not None)]
-        if training:
-            arrays.append(self.key)
-        results = program(arrays)
-        if training:
-            self.key[1] += np.uint32(1)
+        results = program(arrays, self.key if training else self._no_key, steps)
         return dict(zip(program.step.results, results, strict=True))
 
     def as_list(self, logs: Mapping[str, float]) -> Any:
@@ -126,13 +164,30 @@ class Session:
     def _record(self, loss: Value, parts: Parts) -> Value:
         return self.objectives.mean.update(loss, batch_size(parts))
 
+    def _check_classes(self, y: Sequence[Array | None]) -> None:
+        """Refuse labels that number no class."""
+        model = self.model.functional()
+        losses = {each.output: each.loss for each in self.objectives.objectives}
+        measures = self.measures.measures or ()
+        for place, (name, labels) in enumerate(zip(model.output_names, y, strict=True)):
+            if labels is not None:
+                metrics = [each.metric for each in measures if each.output == place]
+                shape = model.outputs[place].shape
+                for row in class_counts(name, losses.get(place), metrics, shape):
+                    thing, classes, ignored = row
+                    check_classes(labels, classes, ignored, thing)
+
+    def _spread(self, batch: Batch) -> tuple[list[Array | None], list[Array | None]]:
+        names = self.model.functional().output_names
+        weights = spread(batch.sample_weight, names, "sample_weight", repeat=True)
+        return spread(batch.y, names, "y"), weights
+
     def _labels(
         self, batch: Batch, samples: int
     ) -> tuple[list[Array | None], list[Array | None]]:
         """Labels and weights for each output."""
         names = self.model.functional().output_names
-        y = spread(batch.y, names, "y")
-        weights = spread(batch.sample_weight, names, "sample_weight", repeat=True)
+        y, weights = self._spread(batch)
         for what, arrays in (("y", y), ("sample_weight", weights)):
             for name, array in zip(names, arrays, strict=True):
                 if array is not None and len(array) != samples:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from kerac.callbacks.base import CallbackList, Logs
-from kerac.callbacks.history import History
-from kerac.callbacks.progress import ProgbarLogger
 from kerac.ir.errors import CompileError
-from kerac.training.arrays import ArrayBatches, split_off, weights_of_classes
-from kerac.training.batches import Batch, Batches, Epochs, unpacked
-from kerac.training.measures import checked_metrics
-from kerac.training.session import Session
-from kerac.training.sources import array_batch, batches_of
+
+if TYPE_CHECKING:
+    from kerac.callbacks.base import CallbackList
+    from kerac.callbacks.history import History
+    from kerac.training.batches import Batch
+    from kerac.training.session import Session
 
 
 class Trainer:
@@ -29,7 +24,8 @@ class Trainer:
     stop_training = False
     steps_per_execution = 1
     history: Any = None
-    _session: Session | None = None
+    _session: Any = None
+    _fit: Any = None
     trainable_weights: Any
     _compile_arguments: Mapping[str, Any]
 
@@ -50,6 +46,8 @@ class Trainer:
         `run_eagerly`, `jit_compile` and `auto_scale_loss` change nothing.
         """
         from kerac import optimizers
+        from kerac.training.measures import checked_metrics
+        from kerac.training.session import Session
 
         metrics = checked_metrics(metrics, "metrics")
         weighted_metrics = checked_metrics(weighted_metrics, "weighted_metrics")
@@ -126,6 +124,12 @@ class Trainer:
         validation_freq: Any = 1,
     ) -> History:
         """Train for `epochs` epochs; returns what was recorded of each."""
+        from kerac.callbacks.history import History
+        from kerac.training import loops
+        from kerac.training.arrays import split_off
+        from kerac.training.batches import Epochs
+        from kerac.training.sources import array_batch, batches_of
+
         session = self._compiled_session("fit")
         if validation_split and validation_data is None:
             first, last = split_off(array_batch(x, y, sample_weight), validation_split)
@@ -134,19 +138,15 @@ class Trainer:
         validation = None
         if validation_data is not None:
             size = validation_batch_size or batch_size
-            validation = Epochs(validation_batches(validation_data, size), validation_steps)
+            validation = Epochs(loops.validation_batches(validation_data, size), validation_steps)
         data = Epochs(batches, steps_per_epoch)
-        hooks = CallbackList(
-            callbacks,
-            add_history=True,
-            add_progbar=verbose != 0,
-            model=self,
-            verbose=verbose,
-            epochs=epochs,
-            steps=data.count,
-        )
+        hooks = self._hooks(callbacks, verbose, data.count, epochs, add_history=True)
         self.history = hooks.find(History)
-        _Fit(self, session, hooks, data, validation, validation_freq).run(initial_epoch, epochs)
+        self._fit = loops.Fit(self, session, hooks, data, validation, validation_freq)
+        try:
+            self._fit.run(initial_epoch, epochs)
+        finally:
+            self._fit = None
         found: History = self.history
         return found
 
@@ -166,18 +166,37 @@ class Trainer:
         A number where there is the loss alone, otherwise a list or, with `return_dict`, a
         dictionary by name.
         """
+        from kerac.training.batches import Epochs
+        from kerac.training.loops import evaluated
+        from kerac.training.sources import batches_of
+
         session = self._compiled_session("evaluate")
         data = Epochs(batches_of(x, y, sample_weight, batch_size), steps)
-        hooks = CallbackList(
+        logs = evaluated(session, data, self._hooks(callbacks, verbose, data.count))
+        return logs if return_dict else session.as_list(logs)
+
+    def _hooks(
+        self,
+        callbacks: Any,
+        verbose: Any,
+        steps: int | None,
+        epochs: int = 1,
+        add_history: bool = False,
+    ) -> CallbackList:
+        """The callbacks of a loop; a list of them that Keras's class holds is used as it is."""
+        from kerac.callbacks.base import CallbackList
+
+        if isinstance(callbacks, CallbackList):
+            return callbacks
+        return CallbackList(
             callbacks,
+            add_history=add_history,
             add_progbar=verbose != 0,
             model=self,
             verbose=verbose,
-            epochs=1,
-            steps=data.count,
+            epochs=epochs,
+            steps=steps,
         )
-        logs = evaluated(session, data, hooks)
-        return logs if return_dict else session.as_list(logs)
 
     def train_on_batch(
         self,
@@ -188,6 +207,9 @@ class Trainer:
         return_dict: bool = False,
     ) -> Any:
         """Take one step; returns loss and metrics of the batch, as `evaluate` does."""
+        from kerac.training.arrays import weights_of_classes
+        from kerac.training.sources import array_batch
+
         session = self._compiled_session("train_on_batch")
         batch = array_batch(x, y, sample_weight)
         if class_weight is not None:
@@ -198,144 +220,14 @@ class Trainer:
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
         """Loss and metrics of one batch that nothing is learned from, as `evaluate` gives them."""
+        from kerac.training.sources import array_batch
+
         session = self._compiled_session("test_on_batch")
         return self._on_batch(session, array_batch(x, y, sample_weight), False, return_dict)
 
     def _on_batch(self, session: Session, batch: Batch, training: bool, as_dict: bool) -> Any:
+        from kerac.training.loops import numbers
+
         session.reset_metrics()
-        logs = numbers(session.run(batch, training))
+        logs = numbers(session.run([batch], training))
         return logs if as_dict else session.as_list(logs)
-
-
-class _Fit:
-    """The loop of `fit`."""
-
-    def __init__(
-        self,
-        model: Any,
-        session: Session,
-        hooks: CallbackList,
-        data: Epochs,
-        validation: Epochs | None,
-        validation_freq: Any,
-    ) -> None:
-        self.model, self.session, self.hooks = model, session, hooks
-        self.data, self.validation, self.frequency = data, validation, validation_freq
-
-    def run(self, first: int, epochs: int) -> None:
-        """Train from epoch number `first` on."""
-        model, hooks = self.model, self.hooks
-        model.stop_training = False
-        hooks.call("on_train_begin")
-        logs: Logs = {}
-        try:
-            for epoch in range(first, epochs):
-                logs = self._epoch(epoch)
-                hooks.call("on_epoch_end", epoch, logs)
-                if model.stop_training:
-                    break
-        finally:
-            model.optimizer.finalize_variable_values(model.trainable_weights)
-        hooks.call("on_train_end", logs)
-
-    def _epoch(self, epoch: int) -> Logs:
-        self.session.reset_metrics()
-        self.hooks.call("on_epoch_begin", epoch)
-        step = Stepper(self.session, self.hooks, training=True)
-        for number, batch in enumerate(self.data.epoch(epoch)):
-            step(number, batch)
-            if self.model.stop_training:
-                break
-        logs = numbers(step.results)
-        warn_if_broken(logs, epoch)
-        if self.validation is not None and is_due(epoch, self.frequency):
-            found = evaluated(self.session, self.validation, self.hooks)
-            logs |= {f"val_{name}": value for name, value in found.items()}
-        return dict(sorted(logs.items()))
-
-
-class Stepper:
-    """Runs batches and tells the callbacks that listen."""
-
-    def __init__(self, session: Session, hooks: CallbackList, training: bool) -> None:
-        self.session, self.training = session, training
-        self.results: dict[str, Any] = {}
-        phase = "train" if training else "test"
-        self._begin = self._end = None
-        if hooks.listens(f"on_{phase}_batch_begin"):
-            self._begin = lambda number: hooks.call(f"on_{phase}_batch_begin", number)
-        if hooks.listens(f"on_{phase}_batch_end"):
-            self._end = self._teller(hooks, phase)
-
-    def __call__(self, number: int, batch: Batch) -> None:
-        """Take the `number`-th batch of an epoch."""
-        if self._begin is not None:
-            self._begin(number)
-        try:
-            self.results = self.session.run(batch, self.training)
-        except CompileError as error:
-            raise error.with_details(f"in batch {number}") from None
-        if self._end is not None:
-            self._end(number)
-
-    def _teller(self, hooks: CallbackList, phase: str) -> Callable[[int], None]:
-        """What happens after a batch; numbers are read only where somebody wants them."""
-        bars = [x for x in hooks.callbacks if isinstance(x, ProgbarLogger)]
-        hook = f"on_{phase}_batch_end"
-        others = [x for x in hooks.callbacks if x not in bars and hooks.hears(x, hook)]
-
-        def tell(number: int) -> None:
-            for bar in bars:
-                bar.seen = number + 1
-            if others or any(bar.wants(phase) for bar in bars):
-                hooks.call(hook, number, numbers(self.results))
-
-        return tell
-
-
-def evaluated(session: Session, data: Epochs, hooks: CallbackList) -> Logs:
-    """The records of one pass over the data."""
-    session.reset_metrics()
-    hooks.call("on_test_begin")
-    step = Stepper(session, hooks, training=False)
-    for number, batch in enumerate(data.epoch()):
-        step(number, batch)
-    logs = numbers(step.results)
-    hooks.call("on_test_end", logs)
-    return logs
-
-
-def validation_batches(data: Any, batch_size: int | None) -> Batches:
-    """The batches of `validation_data`: (x, y), (x, y, weights) or whatever else gives batches."""
-    if isinstance(data, list | tuple):
-        return ArrayBatches(array_batch(*unpacked(data)), batch_size)
-    return batches_of(data, batch_size=batch_size)
-
-
-def is_due(epoch: int, frequency: Any) -> bool:
-    """Whether an epoch is one after which the model is validated."""
-    if isinstance(frequency, list | tuple | set):
-        return epoch + 1 in frequency
-    if isinstance(frequency, bool) or not isinstance(frequency, int) or frequency < 1:
-        raise CompileError(
-            f"validation_freq is {frequency!r:.40}, but a positive integer or a list is expected"
-        )
-    return (epoch + 1) % frequency == 0
-
-
-def numbers(results: Mapping[str, Any]) -> Logs:
-    """Records as Python's numbers, by name, as Keras orders them; some metrics give arrays."""
-    return {
-        name: results[name].copy() if np.ndim(results[name]) else float(results[name])
-        for name in sorted(results)
-    }
-
-
-def warn_if_broken(logs: Logs, epoch: int) -> None:
-    """Say that the loss is no number any more."""
-    if not np.isfinite(logs.get("loss", 0.0)):
-        warnings.warn(
-            f"the loss of epoch {epoch + 1} is {logs['loss']}: the learning rate may be too "
-            "large, or the data may hold numbers that are not finite",
-            stacklevel=2,
-        )

@@ -206,5 +206,5 @@ def test_a_loss_that_is_no_number_is_told() -> None:
     model.compile("sgd", "mse")
     broken = X.copy()
     broken[3, 2] = np.nan
-    with pytest.warns(UserWarning, match="the loss of epoch 1 is nan"):
+    with pytest.warns(UserWarning, match="the loss is nan since epoch 1, batch 1:"):
         model.fit(broken, LABELS, verbose=0)
