@@ -98,7 +98,8 @@ class Trainer:
                 f"{self.name}: {doing} is called, but the model is not compiled",
                 remedy="Call model.compile(optimizer, loss) first.",
             )
-        return self._session
+        session: Session = self._session
+        return session
 
     def reset_metrics(self) -> None:
         """Forget the batches that records are means of."""
