@@ -68,6 +68,7 @@ from tests.samples_training import (
     linear_recurrence,
     pooling_gradient,
     random,
+    recurrent_gradient,
 )
 
 N, T = symbol("N"), symbol("T")
@@ -360,5 +361,6 @@ SAMPLES = numbered(
         *movement(),
         *recurrent(),
         *linear_recurrence(),
+        *recurrent_gradient(),
     ]
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kerac.ir.ops import (
     ConvolutionKernelGradient,
     LinearRecurrence,
+    LSTMGradient,
     MaxPool,
     MaxPoolGradient,
     RandomNormal,
@@ -69,4 +70,19 @@ def linear_recurrence() -> list[Sample]:
         ]
     half = tensor("f16[N, T, 7]", -1, 1)
     rows.append(Sample(LinearRecurrence(reverse=True), (half, half), tolerance=2e-3))
+    return rows
+
+
+def recurrent_gradient() -> list[Sample]:
+    rows = []
+    for units in (7, 37, 1, 48):
+        sums, cells = (tensor(f"f32[N, T, {n * units}]", -1, 1) for n in (4, 1))
+        state, matrix = tensor(f"f32[N, {units}]"), tensor(f"f32[{4 * units}, {units}]", -0.5, 0.5)
+        rows += [
+            Sample(LSTMGradient(), (sums, cells, matrix, None, None, None, state)),
+            Sample(
+                LSTMGradient(),
+                (sums, cells, matrix, state, tensor("bool[N, T]"), cells, state, state),
+            ),
+        ]
     return rows

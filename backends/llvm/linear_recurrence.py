@@ -1,4 +1,4 @@
-"""Linear recurrences over time: each row of the batch goes through all steps on its own."""
+"""Linear recurrences over time: elementwise work, and a product that blocks of rows share."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import Index, Kind, Pointer, Register
 from kerac.backends.llvm.lowering import Lowering, lowers
+from kerac.backends.llvm.recurrent_back import BackProduct, in_blocks
 from kerac.backends.llvm.recurrent_weights import UnitBlock, UnitLayout, over_units, working_memory
 from kerac.backends.llvm.reduction import computing_dtype
 from kerac.ir.graph import Value
@@ -14,8 +15,6 @@ from kerac.ir.op import operand_names
 from kerac.ir.ops.constant import Item
 from kerac.ir.ops.linear_recurrence import LinearRecurrence
 from kerac.ir.types import TensorType, numpy_dtype
-
-SPAN = 4  # vectors of units that are summed side by side
 
 
 @lowers(LinearRecurrence, epilogue=False)
@@ -58,32 +57,55 @@ class _Recurrence:
         """Build and launch the kernel."""
         k = self.k
         cost = k.multiply(k.dim(self.steps), (self.gates * self.width + 8) * self.width)
-        k.parallel({"n": k.dim(self.batch)}, self._row, cost=cost)
+        in_blocks(k, self.batch, cost, self._rows)
         self.lowering.launch(k)
 
-    def _row(self, n: Index) -> None:
+    def _rows(self, first: Index, stop: Index) -> None:
         k, total = self.k, self.k.dim(self.steps)
-        place, start = k.multiply(n, self.width), k.multiply(n, self.units.row)
-        own = ((self.state, "initial", 1), (self.cell, "initial_cell", 3))
-
-        def begin(block: UnitBlock) -> None:
-            for pointer, name, _ in own:
-                k.store(pointer, k.add(start, block.first), self._operand(name, place, block))
-
-        def end(block: UnitBlock) -> None:
-            for pointer, _, number in own:
-                value = k.load(pointer, k.add(start, block.first), block.lanes)
-                self._put_out(number, place, block, value)
+        product = None
+        if self.gates:
+            matrix = k.read(self.given["matrix"])
+            product = BackProduct(
+                k, self.units, self.gates, matrix, self.products, self.state
+            )
 
         def step(p: Index) -> None:
             time = k.subtract(k.subtract(total, 1), p) if self.op.reverse else p
-            row = k.add(k.multiply(n, total), time)
-            over_units(k, self.units, 1, lambda block: self._elementwise(n, row, block))
-            if self.gates:
-                over_units(k, self.units, SPAN, lambda block: self._multiply(n, block))
+
+            def row_of_step(n: Index) -> None:
+                row = k.add(k.multiply(n, total), time)
+                over_units(k, self.units, 1, lambda block: self._elementwise(n, row, block))
+
+            k.loop("r", first, stop, row_of_step)
+            if product is not None:
+                product.add(first, stop)
+
+        k.loop("r", first, stop, self._begin)
+        k.loop("p", 0, total, step)
+        k.loop("r", first, stop, self._end)
+
+    @property
+    def _own(self) -> tuple[tuple[Pointer, str, int], ...]:
+        """The states: their memory, what they begin with, and the result they end in."""
+        return ((self.state, "initial", 1), (self.cell, "initial_cell", 3))
+
+    def _begin(self, n: Index) -> None:
+        k, place, start = self.k, self.k.multiply(n, self.width), self.k.multiply(n, self.units.row)
+
+        def begin(block: UnitBlock) -> None:
+            for pointer, name, _ in self._own:
+                k.store(pointer, k.add(start, block.first), self._operand(name, place, block))
 
         over_units(k, self.units, 1, begin)
-        k.loop("p", 0, total, step)
+
+    def _end(self, n: Index) -> None:
+        k, place, start = self.k, self.k.multiply(n, self.width), self.k.multiply(n, self.units.row)
+
+        def end(block: UnitBlock) -> None:
+            for pointer, _, number in self._own:
+                value = k.load(pointer, k.add(start, block.first), block.lanes)
+                self._put_out(number, place, block, value)
+
         over_units(k, self.units, 1, end)
 
     def _operand(self, name: str, row: Index, block: UnitBlock) -> Register:
@@ -126,28 +148,3 @@ class _Recurrence:
             k.store(self.products, target, value)
         k.store(self.state, own, sum_of("decay", "from_cell", place))
         k.store(self.cell, own, sum_of("to_cell", "cell_decay", place))
-
-    def _multiply(self, n: Index, block: UnitBlock) -> None:
-        """Add the products with the matrix to some vectors of units of the state."""
-        k = self.k
-        start = k.add(k.multiply(n, self.units.row), block.first)
-        places = [k.add(start, vector * block.lanes) for vector in range(block.vectors)]
-        sums: Any = [k.load(self.state, place, block.lanes) for place in places]
-        matrix = k.read(self.given["matrix"])
-        for gate in range(self.gates):
-            left = k.multiply(n, self.gates * self.units.row)
-            left = k.add(left, gate * self.units.row)
-
-            def depth(d: Index, *sums: Any, left: Index = left, gate: int = gate) -> list[Any]:
-                factor = k.broadcast(k.load(self.products, k.add(left, d)), block.lanes)
-                row = k.add(k.multiply(k.add(d, gate * self.width), self.width), block.first)
-                added = []
-                for vector, total in enumerate(sums):
-                    place = k.add(row, vector * block.lanes)
-                    weights = k.load(matrix, place, block.lanes, block.mask_of(vector))
-                    added.append(k.fma(factor, k.convert(weights, self.dtype), total))
-                return added
-
-            sums = k.loop("d", 0, self.width, depth, carried=sums)
-        for place, total in zip(places, sums, strict=True):
-            k.store(self.state, place, total)

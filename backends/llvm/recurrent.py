@@ -359,7 +359,7 @@ class _Recurrence:
             return states.other(step.half)
         taken = reduce(partial(k.compute, "or"), keeps)
         k.when(taken, all_products)
-        if states.results[0]:
+        if states.puts_out_each_step:
             left = k.compute("xor", taken, True)
             k.when(left, lambda: for_each(k, rows, lambda row: states.leave_out(row, step)))
         half: Index = k.select(taken, states.other(step.half), step.half, INDEX)
@@ -386,7 +386,10 @@ class _Recurrence:
                 apart: Sequence[Register] = ()
                 if phase.apart:
                     apart = product.ready_gates(k, row, step, block, vector)
-                new = phase.finish(k, self.op, gates(row, vector), apart, load)
+                own = gates(row, vector)
+                if states.kept_sums:
+                    states.keep_sums(row, step, block, vector, own, keep)
+                new = phase.finish(k, self.op, own, apart, load)
                 states.take(row, step, block, vector, new, keep)
 
         for_each(k, rows, finish)

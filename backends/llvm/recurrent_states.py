@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kerac.backends.llvm.grouping import Group
@@ -42,10 +43,13 @@ class States:
         given = [*anchor.inputs, *[None] * 4][4:]
         self.initial: dict[str, Value | None] = dict(zip(kept, given, strict=False))
         self.mask: Value | None = given[len(kept)]
-        self.results: list[list[Value]] = [[] for _ in (*kept, "sequence")]
+        results: list[list[Value]] = [[] for _ in range(len(kept) + 3)]
         for item in k.lowering.graph.consumers[anchor]:
             if isinstance(item.op, Item):
-                self.results[item.op.index].append(item)
+                results[item.op.index].append(item)
+        # of each step its output, and what an LSTM keeps of it
+        self.sequence, *self.last = results[: len(kept) + 1]
+        self.kept_sums, self.kept_cells = results[len(kept) + 1 :]
         names = [*kept, *(["output"] if self._puts_out_other_than_state() else [])]
         if len(phases(self.op)) > 1:
             names += ["update", "reset"]
@@ -60,7 +64,7 @@ class States:
         Before its first step with a true mask a row puts out zeros, whatever its state began with.
         """
         hidden = self.mask is not None and not self.op.zero_output_for_mask
-        return hidden and bool(self.results[0]) and self.initial["state"] is not None
+        return hidden and bool(self.sequence) and self.initial["state"] is not None
 
     def place(self, name: str, row: Index, half: Index) -> Index:
         """Where a row of a state begins."""
@@ -106,7 +110,7 @@ class States:
 
     def end(self, row: Index, half: Index) -> None:
         """The states of a row after its last step, to where they are wanted."""
-        for name, values in zip(KEPT, self.results[1:], strict=False):
+        for name, values in zip(KEPT, self.last, strict=False):
 
             def vector(block: UnitBlock, name: str = name, values: list[Value] = values) -> None:
                 state = self.load(name, row, half, block)
@@ -140,6 +144,8 @@ class States:
             if keep is not None and name in KEPT:
                 kept = self.k.select(keep, value, self.load(name, row, half, block, vector))
             self.store(name, row, after, block, vector, kept)
+            if name == "cell":
+                self._keep_cell(row, step, block, vector, kept)
         if "state" in new:
             self._put_out(row, step, block, vector, new["state"], keep)
 
@@ -152,7 +158,7 @@ class States:
         value: Register,
         keep: Register | None,
     ) -> None:
-        if not self.results[0]:
+        if not self.sequence:
             return
         if keep is not None:
             value = self.k.select(keep, value, self._output_before(row, step.half, block, vector))
@@ -160,7 +166,7 @@ class States:
             self.store("output", row, 0, block, vector, value)
         place = (row * self.k.dim(self.steps) + step.place) * self.units.units
         place = place + block.first + vector * block.lanes
-        for result in self.results[0]:
+        for result in self.sequence:
             converted = self.k.convert(value, result.dtype)
             self.k.store(self.k.write(result), place, converted, block.mask_of(vector))
 
@@ -175,7 +181,48 @@ class States:
         """A step that the mask leaves out: only the sequence goes on."""
 
         def put(block: UnitBlock) -> None:
-            self._put_out(row, step, block, 0, self._output_before(row, step.half, block, 0), None)
+            if self.sequence:
+                before = self._output_before(row, step.half, block, 0)
+                self._put_out(row, step, block, 0, before, None)
+            if self.kept_cells:
+                self._keep_cell(row, step, block, 0, self.load("cell", row, 0, block))
+            if self.kept_sums:
+                nothing = self.k.number(0.0, Kind(self.dtype, block.lanes))
+                self.keep_sums(row, step, block, 0, [nothing] * self.op.gates, None)
 
-        if self.results[0]:
+        if self.puts_out_each_step:
             over_units(self.k, self.units, 1, put)
+
+    @property
+    def puts_out_each_step(self) -> bool:
+        """Whether anything leaves in every step."""
+        return bool(self.sequence or self.kept_cells or self.kept_sums)
+
+    def keep_sums(
+        self,
+        row: Index,
+        step: Step,
+        block: UnitBlock,
+        vector: int,
+        sums: Sequence[Register],
+        keep: Register | None,
+    ) -> None:
+        """Write the sums of one vector of units, one register a gate; zeros if left out."""
+        k, units = self.k, self.units.units
+        start = (row * k.dim(self.steps) + step.place) * (self.op.gates * units)
+        for gate, value in enumerate(sums):
+            place = start + (gate * units) + block.first + vector * block.lanes
+            kept = value if keep is None else k.select(keep, value, 0.0)
+            for result in self.kept_sums:
+                converted = k.convert(kept, result.dtype)
+                k.store(k.write(result), place, converted, block.mask_of(vector))
+
+    def _keep_cell(
+        self, row: Index, step: Step, block: UnitBlock, vector: int, cell: Register
+    ) -> None:
+        k = self.k
+        place = (row * k.dim(self.steps) + step.place) * self.units.units
+        place = place + block.first + vector * block.lanes
+        for result in self.kept_cells:
+            converted = k.convert(cell, result.dtype)
+            k.store(k.write(result), place, converted, block.mask_of(vector))

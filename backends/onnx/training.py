@@ -10,11 +10,13 @@ from kerac.ir.ops.linear_recurrence import LinearRecurrence
 from kerac.ir.ops.movement import ScatterAdd
 from kerac.ir.ops.pooling_gradient import MaxPoolGradient
 from kerac.ir.ops.random import RandomNormal, RandomUniform
+from kerac.ir.ops.recurrent_gradient import LSTMGradient
 from kerac.ir.ops.training import Dropout, StopGradient
 
 TRAINING_ONLY: tuple[type[Op], ...] = (
     ConvolutionKernelGradient,
     LinearRecurrence,
+    LSTMGradient,
     MaxPoolGradient,
     RandomNormal,
     RandomUniform,

@@ -17,7 +17,7 @@ from kerac.layers.base import Layer, as_float
 from kerac.layers.inside import build_inside, read_inside
 from kerac.layers.spatial import positive
 from kerac.regularizers import Regularizer
-from kerac.tracing import need_equal, traced
+from kerac.tracing import current_trace, need_equal, traced
 
 
 class UnitsArguments(Layer, registered=False):
@@ -171,7 +171,12 @@ class LSTMCell(Cell, LSTMArguments):
 
     def op(self, **keywords: bool) -> ops.Recurrent:
         gate = unary_op(self.recurrent_activation)
-        return ops.LSTM(unary_op(self.activation), **keywords, recurrent_activation=gate)
+        return ops.LSTM(
+            unary_op(self.activation),
+            **keywords,
+            recurrent_activation=gate,
+            keep_sums=current_trace().training,
+        )
 
 
 class GRUCell(Cell, GRUArguments):

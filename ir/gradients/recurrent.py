@@ -12,13 +12,19 @@ from functools import cached_property
 from typing import Any
 
 from kerac.ir import ops as o
+from kerac.ir.errors import InternalError
 from kerac.ir.gradients.contraction import as_rows
 from kerac.ir.gradients.registry import WITHOUT_GRADIENT, Applied, Cotangents, gradient_of
 from kerac.ir.gradients.reverse import zeros
 from kerac.ir.graph import Value
 from kerac.ir.ops.elementwise import Unary
 
-WITHOUT_GRADIENT[o.LinearRecurrence] = "it is a gradient itself, and second ones are not taken"
+WITHOUT_GRADIENT.update(
+    dict.fromkeys(
+        (o.LinearRecurrence, o.LSTMGradient),
+        "it is a gradient itself, and second ones are not taken",
+    )
+)
 
 
 def like(number: float, x: Value) -> Value:
@@ -102,14 +108,19 @@ class Steps:
         return o.reverse(x, (1,)) if self.at.op.reverse else x
 
     @cached_property
+    def mask_of_steps(self) -> Value | None:
+        """bool[N, T]"""
+        mask = self.inputs[6 if isinstance(self.at.op, o.LSTM) else 5]
+        return None if mask is None else self.taken(mask)
+
+    @cached_property
     def mask(self) -> Value | None:
         """bool[N, T, U]"""
-        mask = self.inputs[4 + len(self.at.result.type) - 1]  # type: ignore[arg-type]
+        mask = self.mask_of_steps
         if mask is None:
             return None
         batch, steps = mask.shape
-        mask = o.reshape(self.taken(mask), (batch, steps, 1))
-        return o.broadcast_to(mask, (batch, steps, self.units))
+        return o.broadcast_to(o.reshape(mask, (batch, steps, 1)), (batch, steps, self.units))
 
     def where_taken(self, x: Value, number: float = 0) -> Value:
         """x, and `number` in steps that the mask leaves out."""
@@ -181,6 +192,29 @@ def simple_rnn(at: Applied) -> Cotangents:
 
 @gradient_of(o.LSTM)
 def lstm(at: Applied) -> Cotangents:
+    """In one op where the forward pass keeps sums and the activations are the usual ones."""
+    if any(cotangent is not None for cotangent in at.cotangent[3:]):
+        raise InternalError("what an LSTM keeps for its gradient has no gradient of its own")
+    usual = at.op.activation == o.Tanh() and at.op.recurrent_activation == o.Sigmoid()
+    if usual and at.op.keep_sums:
+        return _lstm_at_once(Steps(at))
+    return _lstm_of_any_activation(at)
+
+
+def _lstm_at_once(steps: Steps) -> Cotangents:
+    at, (kernel, bias), cell = steps.at, steps.inputs[2:4], steps.inputs[5]
+    sums, cells = (o.item(at.result, place) for place in (3, 4))
+    entry = None if at.cotangent[0] is None else steps.entry
+    turned = o.transpose(kernel, (1, 0))
+    found = o.LSTMGradient()(
+        sums, cells, turned, cell, steps.mask_of_steps, entry, *at.cotangent[1:3]
+    )
+    g = o.item(found, 0)
+    to_bias = None if bias is None else rows_sum(g)
+    return (*steps.to_kernels(g, g), to_bias, o.item(found, 1), o.item(found, 2))
+
+
+def _lstm_of_any_activation(at: Applied) -> Cotangents:
     """The cotangent of the cell is the one that comes from later steps plus inner * state's."""
     steps, op = Steps(at), at.op
     kernel, bias = steps.inputs[2:4]

@@ -15,5 +15,6 @@ from kerac.ir.ops.pooling import *  # noqa: F403
 from kerac.ir.ops.pooling_gradient import *  # noqa: F403
 from kerac.ir.ops.random import *  # noqa: F403
 from kerac.ir.ops.recurrent import *  # noqa: F403
+from kerac.ir.ops.recurrent_gradient import *  # noqa: F403
 from kerac.ir.ops.reduction import *  # noqa: F403
 from kerac.ir.ops.training import *  # noqa: F403

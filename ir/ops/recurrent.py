@@ -91,8 +91,12 @@ class Recurrent(Op, abstract=True):
         initial: tuple[Array | None, ...],
         mask: Array | None,
         weights: tuple[Array, ...],
+        trail: list[tuple[int, tuple[Array, ...], tuple[Array, ...]]] | None = None,
     ) -> tuple[Array, ...]:
-        """Take `step` over time on the input that has been multiplied by the kernel already."""
+        """Take `step` over time on the input that has been multiplied by the kernel already.
+
+        `trail` receives for each step its time, the states before it and those after it.
+        """
         batch, steps = projected.shape[:2]
         zeros = np.zeros((batch, units), projected.dtype)
         states = tuple(zeros if state is None else state for state in initial)
@@ -109,6 +113,8 @@ class Recurrent(Op, abstract=True):
                 )
             else:
                 output = new[0]
+            if trail is not None:
+                trail.append((time, states, new))
             states = new
             sequence[:, place] = output
         return (sequence, *states)
@@ -164,11 +170,14 @@ class LSTM(Recurrent):
 
     x: t[N, T, C], kernel: t[C, 4U], recurrent_kernel: t[U, 4U], bias: t[4U],
     initial_state, initial_cell: t[N, U], mask: bool[N, T] -> (t[N, T, U], t[N, U], t[N, U])
-    Gates are in the order input, forget, cell, output.
+    Gates are in the order input, forget, cell, output. With `keep_sums` two more results tell what
+    gradients need of each step: its sums before the activations, t[N, T, 4U], zeros where the mask
+    leaves it out, and the cell after it, t[N, T, U].
     """
 
     gates = 4
     recurrent_activation: Unary | None = SIGMOID
+    keep_sums: bool = False
 
     def infer(
         self,
@@ -180,9 +189,13 @@ class LSTM(Recurrent):
         initial_cell: TensorType | None = None,
         mask: TensorType | None = None,
     ) -> tuple[TensorType, ...]:
-        return self.check(
+        results = self.check(
             x, kernel, recurrent_kernel, (bias, (4,)), (initial_state, initial_cell), mask
         )
+        if not self.keep_sums:
+            return results
+        sequence = results[0]
+        return (*results, sequence.with_shape((*sequence.shape[:2], kernel.shape[1])), sequence)
 
     def evaluate(
         self,
@@ -196,7 +209,19 @@ class LSTM(Recurrent):
     ) -> tuple[Array, ...]:
         projected = x @ kernel if bias is None else x @ kernel + bias
         initial = (initial_state, initial_cell)
-        return self.scan(projected, len(recurrent_kernel), initial, mask, (recurrent_kernel,))
+        trail: list[tuple[int, tuple[Array, ...], tuple[Array, ...]]] = []
+        results = self.scan(
+            projected, len(recurrent_kernel), initial, mask, (recurrent_kernel,), trail
+        )
+        if not self.keep_sums:
+            return results
+        sums, cells = np.zeros_like(projected), np.zeros_like(results[0])
+        for place, (time, (state, _), (_, cell)) in enumerate(trail):
+            sums[:, place] = projected[:, time] + state @ recurrent_kernel
+            if mask is not None:
+                sums[~mask[:, time], place] = 0
+            cells[:, place] = cell
+        return (*results, sums, cells)
 
     def step(
         self, features: Array, states: tuple[Array, ...], weights: tuple[Array, ...]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from kerac.backends.llvm.lowering import lower_graph
 from kerac.backends.llvm.target import find_target
 from kerac.ir import Graph, evaluate_graph, parse
+from kerac.ir.ops import LSTM, item
 from kerac.ir.types import numpy_dtype
 from tests.compare import assert_close
 from tests.llvm.native import check, compile_graph, random_inputs
@@ -299,3 +300,15 @@ def test_products_with_rows_of_a_table_are_made_beforehand(
         got = compile_graph(graph, target)(*arrays)
         for one, other in zip(got, evaluate_graph(graph, arrays), strict=True):
             assert_close(one, other)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("batch", [1, 2, 3, 11])
+@pytest.mark.parametrize("units", [5, 16, 37])
+def test_what_an_lstm_keeps_for_its_gradient(batch: int, units: int, target: str) -> None:
+    network = Network("lstm", 3, units, attributes="reverse=True", initial=True, mask=True)
+    graph = parse(network.text(), arrays=network.weights())
+    whole = next(value for value in graph.values if isinstance(value.op, LSTM))
+    kept = replace(whole.op, keep_sums=True)(*whole.inputs)
+    outputs = tuple(item(kept, place) for place in range(5))
+    check(Graph("f", graph.inputs, outputs), {"N": batch, "T": 6}, target=target)

@@ -166,3 +166,27 @@ def test_only_scalars_of_floats_have_gradients(output: str, wrt: str) -> None:
     graph = parse(f"def f(x: {output}, y: {wrt}):\n    return x\n")
     with pytest.raises(ShapeError, match=r"gradients are those of|only floats have"):
         gradients(graph.inputs[0], [graph.inputs[1]])
+
+
+@pytest.mark.parametrize("entry", [True, False])
+@pytest.mark.parametrize("reverse", [True, False])
+def test_an_lstm_that_keeps_its_sums_has_the_same_gradients(reverse: bool, entry: bool) -> None:
+    graph = parse(f"""
+def f(x: f64[N, 4, 3], k: f64[3, 20], r: f64[5, 20], b: f64[20], s: f64[N, 5], c: f64[N, 5],
+      m: bool[N, 4]):
+    y = lstm(x, k, r, bias=b, initial_state=s, initial_cell=c, mask=m, reverse={reverse})
+    return item(y, index=0), item(y, index=1), item(y, index=2)
+""")
+    (whole,) = (value for value in graph.values if isinstance(value.op, ops.LSTM))
+    arrays = random_inputs(graph)
+    found = []
+    for op in (whole.op, replace(whole.op, keep_sums=True)):
+        results = op(*whole.inputs)
+        outputs = [ops.item(results, place) for place in range(0 if entry else 1, 3)]
+        chosen = Graph("f", graph.inputs, tuple(outputs))
+        other, places = with_gradients(chosen)
+        weights = random_weights(chosen, arrays)
+        found.append(evaluate_graph(other, [*arrays, *weights]))
+        assert len(places) == 6
+    for one, same in zip(*found, strict=True):
+        np.testing.assert_allclose(one, same, rtol=1e-12, atol=1e-13)

@@ -1,0 +1,102 @@
+"""Back through time: blocks of rows go through all steps, and share the weights of each product.
+
+A row's sums have one order, whichever tile of rows it falls into.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kerac.backends.llvm.contraction import fused_multiply_add
+from kerac.backends.llvm.kernel import Index, Pointer, Register
+from kerac.backends.llvm.lowering import GroupKernel
+from kerac.backends.llvm.recurrent_tiles import over_tiles
+from kerac.backends.llvm.recurrent_weights import UnitBlock, UnitLayout, over_units
+from kerac.backends.llvm.schedule import fits
+from kerac.backends.llvm.target import Target
+from kerac.ir.dims import DimLike
+
+SPAN = 3  # vectors of units that are summed side by side
+MOST_ROWS = 8
+
+
+def rows_together(target: Target) -> int:
+    """Rows of a block: as many as keep their sums in registers."""
+    rows = MOST_ROWS
+    while not fits(rows, SPAN, target) and rows > 1:
+        rows //= 2
+    return rows
+
+
+def in_blocks(
+    k: GroupKernel, batch: DimLike, cost: Index, body: Callable[[Index, Index], None]
+) -> None:
+    """body(first row, stop) for blocks of rows, in parallel; `cost` is that of a row."""
+    rows, count = rows_together(k.target), k.dim(batch)
+
+    def block(n: Index) -> None:
+        first = k.multiply(n, rows)
+        body(first, k.minimum(k.add(first, rows), count))
+
+    blocks = k.quotient(k.add(count, rows - 1), rows)
+    k.parallel({"n": blocks}, block, cost=k.multiply(cost, rows))
+
+
+@dataclass(frozen=True)
+class BackProduct:
+    """state[row] += the sum over gates of products[row, gate] @ matrix[gate], in working memory.
+
+    matrix: [gates * U, U], read where it lies.
+    """
+
+    k: GroupKernel
+    units: UnitLayout
+    gates: int
+    matrix: Pointer
+    products: Pointer
+    state: Pointer
+
+    def add(self, first: Index, stop: Index) -> None:
+        """Of the rows from `first` to `stop`."""
+        rows = rows_together(self.k.target)
+        heights = [height for height in (rows, 2, 1) if height <= rows]
+
+        def tile(some: Sequence[Index]) -> None:
+            over_units(self.k, self.units, SPAN, lambda block: self._tile(some, block))
+
+        over_tiles(self.k, first, stop, list(dict.fromkeys(heights)), tile)
+
+    def _tile(self, rows: Sequence[Index], block: UnitBlock) -> None:
+        k = self.k
+        places = [
+            row * self.units.row + block.first + vector * block.lanes
+            for row in rows
+            for vector in range(block.vectors)
+        ]
+        sums: Any = [k.load(self.state, place, block.lanes) for place in places]
+        for gate in range(self.gates):
+            sums = self._of_gate(gate, rows, block, sums)
+        for place, total in zip(places, sums, strict=True):
+            k.store(self.state, place, total)
+
+    def _of_gate(self, gate: int, rows: Sequence[Index], block: UnitBlock, sums: Any) -> Any:
+        k, units = self.k, self.units.units
+        starts = [(row * self.gates + gate) * self.units.row for row in rows]
+
+        def weights(vector: int, d: Index) -> Register:
+            place = (d + gate * units) * units + block.first + vector * block.lanes
+            loaded = k.load(self.matrix, place, block.lanes, block.mask_of(vector))
+            return k.convert(loaded, self.products.dtype)
+
+        def depth(d: Index, *sums: Any) -> list[Any]:
+            return fused_multiply_add(
+                sums,
+                range(len(starts)),
+                block.vectors,
+                lambda row: k.load(self.products, starts[row] + d),
+                lambda vector: weights(vector, d),
+            )
+
+        return k.loop("d", 0, units, depth, carried=sums)
