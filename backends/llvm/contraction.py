@@ -28,6 +28,7 @@ from kerac.backends.llvm.run_time_packing import (
     pays,
 )
 from kerac.backends.llvm.schedule import choose_tile
+from kerac.backends.llvm.summed_product import lower_sum_over_rows, sums_many_rows
 from kerac.ir.dims import DimLike
 from kerac.ir.graph import Value
 from kerac.ir.ops.contraction import Dense, Matmul
@@ -90,6 +91,9 @@ def lower_matmul(lowering: Lowering, group: Group) -> None:
     The rows of a transposed left operand lie side by side for every step of the sum, so it is read
     where it is; a transposed right operand is turned round first, once.
     """
+    if sums_many_rows(group.head):
+        lower_sum_over_rows(lowering, group)
+        return
     anchor, op = group.head, group.head_op(Matmul)
     a, b = anchor.operands
     *outer, inner, columns = anchor.shape

@@ -10,14 +10,14 @@ from itertools import product
 from math import prod
 from typing import Any
 
-from kerac.backends.llvm.elementwise import for_each_element
 from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import Index, Kind, Mask
 from kerac.backends.llvm.lowering import Lowering, lowers
 from kerac.backends.llvm.plan import Buffer
-from kerac.backends.llvm.pointwise import Position, epilogue_shapes, offset, strides
+from kerac.backends.llvm.pointwise import strides
 from kerac.backends.llvm.register_tiles import fused_multiply_add, registers
 from kerac.backends.llvm.schedule import Tile, choose_tile
+from kerac.backends.llvm.summed_product import add_parts
 from kerac.ir.dims import DimLike
 from kerac.ir.ops.convolution_gradient import ConvolutionKernelGradient
 from kerac.ir.types import TensorType, known_shape
@@ -33,22 +33,7 @@ def lower_kernel_gradient(lowering: Lowering, group: Group) -> None:
     chunks = (images + CHUNK - 1) // CHUNK
     parts = lowering.scratch(TensorType(anchor.dtype, (chunks, *anchor.shape)), "parts")
     _Sums(lowering, group, parts, images, chunks).emit()
-    size = known_shape(anchor.shape)
-    k = lowering.kernel(group, "joined")
-    source = k.read(parts)
-
-    def element(position: Position, lanes: int, mask: Mask) -> None:
-        place = offset(k, position, anchor.shape, anchor.shape)
-
-        def add(chunk: Index, total: Any) -> Any:
-            return total + k.load(source, chunk * prod(size) + place, lanes, mask)
-
-        kind = Kind(anchor.dtype, lanes)
-        (total,) = k.loop("chunk", 0, k.dim(chunks), add, carried=[0.0], kinds=[kind])
-        k.finish(registers(k, [total], [kind])[0], position, mask)
-
-    for_each_element(k, anchor.shape, epilogue_shapes(k), element)
-    lowering.launch(k)
+    add_parts(lowering, group, parts, chunks)
 
 
 class _Sums:

@@ -171,4 +171,5 @@ class _Gradient:
         # the first step reads its own cell in place of one that does not exist
         earlier = k.subtract(row, k.select(is_first, 0, 1, INDEX)) * self.width
         initial = self._operand("initial_cell", k.multiply(n, self.width), block)
-        return k.select(is_first, initial, self._operand("cells", earlier, block))
+        before: Register = k.select(is_first, initial, self._operand("cells", earlier, block))
+        return before

@@ -57,7 +57,8 @@ class LSTMGradient(Op):
 
     def multiply_adds(self, result: Value) -> DimLike:
         cells, kernel = result.operands[1:3]
-        return cells.shape[0] * cells.shape[1] * kernel.tensor_type.size
+        batch, steps, _ = cells.tensor_type.shape
+        return batch * steps * kernel.tensor_type.size
 
     def evaluate(
         self,

@@ -130,3 +130,17 @@ def f(x: f32[N, 77]):
     for size in (1, 2, 5, 16):
         parts = [executable(x[start : start + size]) for start in range(0, 33, size)]
         assert (np.concatenate(parts) == together).all()
+
+
+@pytest.mark.parametrize("target", ["host", "avx2", "x86-64"])
+@pytest.mark.parametrize(("rows", "columns"), [(1, 9), (13, 70), (33, 48), (64, 5)])
+def test_sums_over_many_rows(rows: int, columns: int, target: str) -> None:
+    text = f"""
+def f(x: f32[N, 64, {rows}], y: f32[N, 64, {columns}], z: f32[{columns}]):
+    a = reshape(x, shape=(64 * N, {rows}))
+    b = reshape(y, shape=(64 * N, {columns}))
+    c = matmul(a, b, transpose_a=True)
+    return multiply(add(c, z), z)
+"""
+    for batch in (1, 4, 13):
+        check(text, {"N": batch}, target=target)
