@@ -125,7 +125,7 @@ class ControlFlow:
             self._serial(list(extents.items()), (), body)
             return
         self._is_parallel = True
-        self._block.append(self._region(extents, body, cost))
+        self._append_region(extents, body, cost)
         self._is_parallel = False
 
     @property
@@ -145,15 +145,26 @@ class ControlFlow:
         (name, extent), *rest = extents
         self.loop(name, 0, extent, lambda i: self._serial(rest, (*indices, i), body))
 
-    def _region(
+    def _append_region(
         self, extents: Mapping[str, Index], body: Callable[..., Any], cost: Index
-    ) -> Parallel:
+    ) -> None:
         k = self._builder
         # the region is what depends on the tasks; their number is computed before it
         total: Index = 1
         for extent in extents.values():
             total = k.multiply(total, extent)
         threads = k.quotient(k.multiply(total, cost), self.grain)
+        region = self._region(extents, body, (total, threads))
+        # tasks are told apart by dividing by the later extents, which may be 0
+        may_divide_by_zero = any(isinstance(size, Register) for size in region.extents[1:])
+        there_is_work = k.compare("greater", total, 0) if may_divide_by_zero else True
+        self.when(there_is_work, lambda: self._block.append(region))
+
+    def _region(
+        self, extents: Mapping[str, Index], body: Callable[..., Any], numbers: tuple[Index, Index]
+    ) -> Parallel:
+        """A region; `numbers` are those of its tasks and of the threads it is worth."""
+        k = self._builder
         first, last = self._register("first", INDEX), self._register("last", INDEX)
         axes = [(name, extent) for name, extent in extents.items() if extent != 1]
 
@@ -170,7 +181,7 @@ class ControlFlow:
         block, _ = self._inside(tasks)
         names = tuple(name for name, _ in axes)
         sizes = tuple(extent for _, extent in axes)
-        return Parallel(names, sizes, total, threads, first, last, block)
+        return Parallel(names, sizes, *numbers, first, last, block)
 
 
 def _unravelled(k: KernelBuilder, number: Index, extents: Sequence[Index]) -> list[Index]:
