@@ -46,8 +46,7 @@ def constant(number: float, kind: Kind) -> str:
         scalar = str(int(number))
     if kind.lanes == 1:
         return scalar
-    item = f"{SCALARS[kind.dtype]} {scalar}"
-    return f"<{', '.join([item] * kind.lanes)}>"
+    return f"splat ({SCALARS[kind.dtype]} {scalar})"
 
 
 def _float_text(number: float, dtype: str) -> str:

@@ -7,7 +7,7 @@ entry:
   br i1 %.x2, label %r.1.body, label %r.1.end
 r.1.body:
   %r = phi i64 [ %first, %entry ], [ %r.1.next, %if.12.end ]
-  %n0 = bitcast <4 x float> <float 0x0000000000000000, float 0x0000000000000000, float 0x0000000000000000, float 0x0000000000000000> to <4 x float>
+  %n0 = bitcast <4 x float> splat (float 0x0000000000000000) to <4 x float>
   %.x4 = icmp slt i64 0, %T
   br i1 %.x4, label %i.3.body, label %i.3.end
 i.3.body:
@@ -23,8 +23,8 @@ i.3.body:
   %v0 = call <4 x float> @llvm.masked.load.v4f32.p0(ptr %.x7, i32 4, <4 x i1> %m0, <4 x float> zeroinitializer)
   %.x8 = getelementptr i8, ptr %keep, i64 %i
   %.x9 = call <4 x i8> @llvm.masked.load.v4i8.p0(ptr %.x8, i32 1, <4 x i1> %m0, <4 x i8> zeroinitializer)
-  %v1 = icmp ne <4 x i8> %.x9, <i8 0, i8 0, i8 0, i8 0>
-  %t4 = select <4 x i1> %v1, <4 x float> %v0, <4 x float> <float 0x0000000000000000, float 0x0000000000000000, float 0x0000000000000000, float 0x0000000000000000>
+  %v1 = icmp ne <4 x i8> %.x9, splat (i8 0)
+  %t4 = select <4 x i1> %v1, <4 x float> %v0, <4 x float> splat (float 0x0000000000000000)
   %t5 = fadd <4 x float> %i_in, %t4
   %i.3.next = add nuw nsw i64 %i, 4
   %.x10 = icmp slt i64 %i.3.next, %T
