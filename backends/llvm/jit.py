@@ -83,11 +83,13 @@ def optimized(text: str, machine: Any) -> Any:
         module.verify()
     except RuntimeError as error:
         raise InternalError(f"LLVM refuses the code that kerac emitted: {error}") from None
+    # kernels arrive in static single assignment, with loops whose invariants stand before them:
+    # no pass but this one makes them faster
     options = binding.create_pipeline_tuning_options(speed_level=2)
-    options.loop_vectorization = False
-    options.slp_vectorization = False
-    options.loop_unrolling = False
-    options.loop_interleaving = False
     builder = binding.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
+    passes = binding.create_new_function_pass_manager()
+    passes.add_instruction_combine_pass()
+    for function in module.functions:
+        if not function.is_declaration:
+            passes.run(function, builder)
     return module
