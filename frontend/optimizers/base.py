@@ -28,7 +28,7 @@ from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, InternalError
 from kerac.names import automatic_name
 from kerac.optimizers.clipping import clip
-from kerac.optimizers.rate import write
+from kerac.optimizers.rate import as_scalar, write
 from kerac.optimizers.schedules import InverseTimeDecay, LearningRateSchedule
 from kerac.variable import Variable
 
@@ -360,9 +360,12 @@ class Optimizer(Configured, keyword_only=True):
 
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
         """After training: weights become their moving averages where those are kept."""
-        if self.use_ema:
-            for variable, average in zip(var_list, self._slot_variables, strict=False):
-                variable.assign(average.array)
+        for variable, average in self.averages():
+            variable.assign(average.array)
+
+    def averages(self) -> list[tuple[Variable, Variable]]:
+        """Weights and their moving averages, where those are kept."""
+        return list(zip(self._weights, self._slot_variables, strict=False)) if self.use_ema else []
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Replace the state, in the order of `variables`."""
@@ -387,11 +390,6 @@ class Optimizer(Configured, keyword_only=True):
         if custom_objects and isinstance(arguments.get("learning_rate"), dict):
             arguments["learning_rate"] = deserialize(arguments["learning_rate"], custom_objects)
         return cls(**arguments)
-
-
-def as_scalar(x: Any) -> Value:
-    """A learning rate that a function returned, as f32."""
-    return ops.cast(x, "f32") if isinstance(x, Value) else ops.constant(np.asarray(x), "f32")
 
 
 def choose(condition: Value, x: Value, y: Value) -> Value:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 
 from kerac.convert import Conversion, NotConvertibleError
+from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError
 from kerac.optimizers.schedules import LearningRateSchedule, deserialize
 from kerac.saving.config import SerializedObject
@@ -73,3 +74,8 @@ def write(value: Any) -> Any:
 
 LearningRate = Annotated[Any, Conversion(read, write, "a number, a schedule or a function")]
 """The kind of the field `learning_rate`."""
+
+
+def as_scalar(x: Any) -> Value:
+    """A learning rate that a function returned, as f32."""
+    return ops.cast(x, "f32") if isinstance(x, Value) else ops.constant(np.asarray(x), "f32")

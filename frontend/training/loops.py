@@ -72,7 +72,7 @@ class Fit:
             step(number, group)
             if self.model.stop_training:
                 break
-        logs = numbers(step.results)
+        logs = numbers(step.results)  # none where all batches were passed
         step.warn_if_broken(logs)
         if self.validation is not None and is_due(epoch, self.frequency):
             found = evaluated(self.session, self.validation, self.hooks)
