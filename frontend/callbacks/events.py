@@ -40,9 +40,8 @@ def _field(number: int, value: Any) -> bytes:
         return _varint(number << 3 | 1) + struct.pack("<d", value)
     if isinstance(value, str):
         value = value.encode()
-    elif not isinstance(value, bytes):
-        value = message(value)
-    return _varint(number << 3 | 2) + _varint(len(value)) + value
+    data = value if isinstance(value, bytes) else message(value)
+    return _varint(number << 3 | 2) + _varint(len(data)) + data
 
 
 def _varint(value: int) -> bytes:

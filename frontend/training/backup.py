@@ -30,7 +30,7 @@ def write_backup(path: Path, model: Any, position: Position) -> None:
         "variables": [variable.path for variable in variables],
         "sums": [variable.path for variable in sums],
     }
-    arrays = {f"variable_{i}": v.current() for i, v in enumerate(variables)}
+    arrays: dict[str, Any] = {f"variable_{i}": v.current() for i, v in enumerate(variables)}
     arrays |= {f"sum_{i}": v.current() for i, v in enumerate(sums)}
     with atomic_output(path) as file:
         np.savez(file, metadata=np.array(json.dumps(metadata)), key=session.key, **arrays)
