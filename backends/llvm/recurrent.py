@@ -332,11 +332,12 @@ class _Recurrence:
         if self.x is None or product.kernel is None:
             raise InternalError(f"{self.group.name}: products of a table are not made again")
         sums = input_sums(k, product, product.kernel, self.x, places, block)
-        count, lanes = product.count(block), product.kind(block).lanes
+        count = product.count(block)
         for i, (row, place) in enumerate(spots):
-            target = product.place(row, place - start, block)
+            target = product.place(row, place - start)
             for slot in range(count):
-                k.store(product.projected, target + slot * lanes, sums[i * count + slot])
+                at = target + product.layout.place(block, slot)
+                k.store(product.projected, at, sums[i * count + slot])
 
     def _step_of_few(self, products: Sequence[Product], rows: Sequence[Index], step: Step) -> Index:
         """One step, left out where the mask lets no row take it; the half with the states then."""

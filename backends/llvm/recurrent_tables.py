@@ -58,7 +58,7 @@ def product_table(
     dtype: str,
 ) -> np.ndarray:
     """table @ kernel + bias in the order of `layout`, one row after the other."""
-    key = (id(table), id(kernel), id(bias), layout.units.lanes, *gates)
+    key = ("products", id(table), id(kernel), id(bias), dtype, *gates)
     if key not in lowering.packed:
         product = table.astype(np.float64) @ kernel.astype(np.float64)
         if bias is not None:

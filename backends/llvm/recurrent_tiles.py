@@ -12,6 +12,7 @@ from kerac.backends.llvm.recurrent_cells import Phase
 from kerac.backends.llvm.recurrent_states import Step
 from kerac.backends.llvm.recurrent_tables import RowNumbers
 from kerac.backends.llvm.recurrent_weights import (
+    BLOCK,
     GateLayout,
     PackedMatrix,
     UnitBlock,
@@ -57,33 +58,29 @@ class Product:
         """What such a register holds."""
         return Kind(self.projected.dtype, self.layout.slots(block)[1])
 
-    def place(self, row: Index, step: Index, block: UnitBlock, vector: int = 0) -> Index:
-        """Where the products with the input lie, for one vector of units."""
-        start = (row * self.ahead + step) * self.layout.size
-        return start + self.layout.offset(block, vector)
+    def place(self, row: Index, step: Index) -> Index:
+        """Where the products of a row and step with the input lie."""
+        return (row * self.ahead + step) * self.layout.size
 
-    def ready_place(
-        self, k: GroupKernel, row: Index, step: Step, block: UnitBlock, vector: int = 0
-    ) -> Index:
-        """Where the products of a step with the input lie, for one vector of units."""
+    def ready_place(self, k: GroupKernel, row: Index, step: Step) -> Index:
+        """Where the products of a step with the input lie."""
         if self.numbers is None:
-            return self.place(row, step.ahead, block, vector)
-        start = self.numbers.place(k, row * k.dim(self.steps) + step.time, self.layout.size)
-        return start + self.layout.offset(block, vector)
+            return self.place(row, step.ahead)
+        return self.numbers.place(k, row * k.dim(self.steps) + step.time, self.layout.size)
 
     def ready(self, k: GroupKernel, row: Index, step: Step, block: UnitBlock) -> list[Register]:
         """The products with the input in the registers of a tile."""
-        start, lanes = self.ready_place(k, row, step, block), self.kind(block).lanes
-        slots = range(self.count(block))
-        return [k.load(self.projected, start + slot * lanes, lanes) for slot in slots]
+        start, lanes = self.ready_place(k, row, step), self.kind(block).lanes
+        places = [start + self.layout.place(block, slot) for slot in range(self.count(block))]
+        return [k.load(self.projected, place, lanes) for place in places]
 
     def ready_gates(
         self, k: GroupKernel, row: Index, step: Step, block: UnitBlock, vector: int
     ) -> list[Register]:
         """The products with the input of one vector of units, one register a gate."""
-        start, lanes = self.ready_place(k, row, step, block, vector), block.lanes
-        gates = range(self.layout.gates)
-        return [k.load(self.projected, start + gate * lanes, lanes) for gate in gates]
+        start, gates = self.ready_place(k, row, step), range(self.layout.gates)
+        places = [start + self.layout.gate_place(block, vector, gate) for gate in gates]
+        return [k.load(self.projected, place, block.lanes) for place in places]
 
 
 def wide_span(layout: GateLayout) -> int:
@@ -95,16 +92,23 @@ def narrow_span(layout: GateLayout, rows: int, target: Target) -> int:
     """Vectors of units in a tile of few rows.
 
     Weights that lie near let the latency of multiply-adds be felt, so that two vectors are better
-    than one; weights from farther off are better read one block after the other.
+    than one; weights from farther off are better read one block after the other, and each in one
+    go.
     """
     near = layout.units.units * layout.size * 4 <= NEAR * target.first_level_cache
     span = 1
-    while (
-        span < layout.units.full
-        and (rows * span * layout.gates < BUSY // 2 or (near and span < 2))
-        and fits(rows, (span + 1) * layout.gates, target)
+    while span < layout.units.full and (
+        rows * span * layout.gates < BUSY // 2
+        or (near and span < 2)
+        or span * layout.units.lanes < BLOCK
     ):
-        span += 1
+        wider = min(2 * span, layout.units.full)
+        vectors = wider * layout.gates
+        # one row needs each weight once, so that it comes as an operand from memory
+        stays = vectors + 2 <= target.vector_registers if rows == 1 else fits(rows, vectors, target)
+        if not stays:
+            break
+        span = wider
     return span
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from kerac.backends.llvm.lowering import lower_graph
+from kerac.backends.llvm.recurrent_weights import GateLayout, UnitBlock, UnitLayout
 from kerac.backends.llvm.target import find_target
 from kerac.ir import Graph, evaluate_graph, parse
 from kerac.ir.ops import LSTM, item
@@ -312,3 +313,25 @@ def test_what_an_lstm_keeps_for_its_gradient(batch: int, units: int, target: str
     kept = replace(whole.op, keep_sums=True)(*whole.inputs)
     outputs = tuple(item(kept, place) for place in range(5))
     check(Graph("f", graph.inputs, outputs), {"N": batch, "T": 6}, target=target)
+
+
+@pytest.mark.parametrize("gates", [1, 2, 3, 4])
+@pytest.mark.parametrize("units", [1, 3, 4, 7, 8, 9, 13, 15, 16, 17, 24, 31, 48, 100])
+def test_packed_weights_depend_on_no_target(units: int, gates: int) -> None:
+    matrix = np.arange(1, 2 * gates * units + 1).reshape(2, -1)
+    layouts = [GateLayout(UnitLayout(units, lanes), gates) for lanes in (1, 4, 8, 16)]
+    packed = [layout.pack(matrix, tuple(range(gates))) for layout in layouts]
+    for layout, array in zip(layouts, packed, strict=True):
+        assert (array == packed[0]).all()
+        assert array.size == 2 * layout.size
+        vectors = [
+            UnitBlock(n * layout.units.lanes, 1, layout.units.lanes)
+            for n in range(layout.units.full)
+        ]
+        for block in [*vectors, *([layout.units.tail] if layout.units.tail else [])]:
+            width = min(block.lanes, units - block.first)
+            for row, gate in np.ndindex(2, gates):
+                place = layout.gate_place(block, 0, gate, 2, int(row))
+                start = gate * units + block.first
+                wanted = [*matrix[row, start : start + width], *[0] * (block.lanes - width)]
+                assert array[place : place + block.lanes].tolist() == wanted

@@ -14,7 +14,8 @@ import pytest
 
 import kerac.runtime
 from kerac.backends.llvm.ahead_of_time import link_library, write_objects
-from kerac.backends.llvm.lowering import lower_variants
+from kerac.backends.llvm.lowering import lower_graph, lower_variants
+from kerac.backends.llvm.module import place_weights
 from kerac.backends.llvm.processor import BITS
 from kerac.backends.llvm.target import X86, Target, find_target, find_targets
 from kerac.compile import save_library
@@ -173,3 +174,11 @@ def test_every_op_on_older_processors(tmp_path: Path) -> None:
         _, outputs = run_on(processor, tmp_path / "samples.so", arrays)
         for sample, got, expected in zip(rows, outputs, wanted, strict=True):
             assert_close(got, expected, sample.tolerance)
+
+
+def test_variants_share_the_weights() -> None:
+    graph = make_graph()
+    together = lower_variants(graph, find_targets())
+    for target in together:
+        alone = place_weights([lower_graph(graph, target)])
+        assert place_weights(together.values()).size == alone.size
