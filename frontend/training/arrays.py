@@ -29,6 +29,12 @@ class Rows:
             return int(self.rows.stop - self.rows.start)
         return len(self.rows)
 
+    @property
+    def bytes(self) -> int:
+        """The size of the batch."""
+        arrays = [array for array in leaves(tuple(self.data)) if array is not None]
+        return sum(array.nbytes // len(array) for array in arrays) * len(self)
+
     def taken(self) -> Batch:
         """The batch."""
 

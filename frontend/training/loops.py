@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import numpy as np
 from kerac.callbacks.base import CallbackList, Logs
 from kerac.callbacks.progress import ProgbarLogger
 from kerac.ir.errors import CompileError
-from kerac.training.arrays import ArrayBatches
+from kerac.training.arrays import ArrayBatches, Rows
 from kerac.training.batches import Batches, Epochs, taken, unpacked
 from kerac.training.sources import array_batch, batches_of
 
@@ -68,7 +69,8 @@ class Fit:
         self.hooks.call("on_epoch_begin", epoch)
         step = Stepper(self.session, self.hooks, "train", f"epoch {epoch + 1}, ")
         pieces = itertools.islice(self.data.pieces(epoch), passed, None)
-        for number, group in groups(pieces, self.model.steps_per_execution, passed):
+        pace = Pace(self.model.steps_per_execution, not step.is_heard)
+        for number, group in groups(pieces, pace, passed):
             step(number, group)
             if self.model.stop_training:
                 break
@@ -80,13 +82,39 @@ class Fit:
         return dict(sorted(logs.items()))
 
 
+class Pace:
+    """How many steps are taken in one call.
+
+    Where nobody listens in between, a call takes more steps than it is asked to, until it lasts
+    `CALL` seconds or its batches have `MOST_BYTES`; what is computed stays the same.
+    """
+
+    CALL = 0.01
+    MOST_BYTES = 1 << 20
+    GROWTH = 8
+
+    def __init__(self, least: int, is_free: bool) -> None:
+        self.least, self.is_free = least, is_free
+        self.steps = least
+
+    def took(self, group: list[Any], seconds: float) -> None:
+        """Learn from the time of a call."""
+        if self.is_free and isinstance(group[0], Rows):
+            wanted = int(self.CALL * len(group) / max(seconds, 1e-9))
+            fitting = self.MOST_BYTES // max(group[0].bytes, 1)
+            many = min(wanted, fitting, self.GROWTH * len(group)) // self.least
+            self.steps = max(1, many) * self.least
+
+
 def groups(
-    pieces: Iterator[Any], steps: int, first: int = 0
+    pieces: Iterator[Any], pace: Pace, first: int = 0
 ) -> Iterator[tuple[int, list[Any]]]:
     """As many pieces as are taken in one call, with the number of the first of them."""
     number = first
-    while group := list(itertools.islice(pieces, steps)):
+    while group := list(itertools.islice(pieces, pace.steps)):
+        begin = time.perf_counter()
         yield number, group
+        pace.took(group, time.perf_counter() - begin)
         number += len(group)
 
 
@@ -96,10 +124,18 @@ class Stepper:
     def __init__(self, session: Any, hooks: CallbackList, phase: str, where: str = "") -> None:
         self.session, self.phase, self.where = session, phase, where
         self.results: dict[str, Any] = {}
-        self._broken: tuple[int, str] | None = None
+        self._broken: tuple[str, str] | None = None
         self._begin = self._end = None
         if hooks.listens(f"on_{phase}_batch_begin"):
             self._begin = lambda number: hooks.call(f"on_{phase}_batch_begin", number)
+        bars = [x for x in hooks.callbacks if isinstance(x, ProgbarLogger)]
+        self.is_heard = any(
+            hooks.hears(callback, f"on_{phase}_batch_{when}")
+            for callback in hooks.callbacks
+            for when in ("begin", "end")
+            if callback not in bars
+        )
+        """Whether anybody but a progress bar listens to batches."""
         if hooks.listens(f"on_{phase}_batch_end"):
             self._end = teller(hooks, phase)
 
@@ -115,16 +151,16 @@ class Stepper:
         if self._broken is None and not np.isfinite(self.results["loss"]):
             names = [n for n in self.results if n.endswith("loss") and n != "loss"]
             broken = [n for n in names if not np.isfinite(self.results[n])]
-            self._broken = last, f" by {', '.join(broken)}" if broken else ""
+            self._broken = batches_text(number, last), f" by {', '.join(broken)}" if broken else ""
         if self._end is not None:
             self._end(last, lambda: numbers(self.results))
 
     def warn_if_broken(self, logs: Logs) -> None:
         """Say that the loss is no number any more, and since when."""
         if self._broken is not None:
-            last, outputs = self._broken
+            batches, outputs = self._broken
             warnings.warn(
-                f"the loss is {logs['loss']} since {self.where}batch {last + 1}{outputs}: the "
+                f"the loss is {logs['loss']} since {self.where}{batches}{outputs}: the "
                 "learning rate may be too large, or the data may hold numbers that are not finite",
                 stacklevel=2,
             )
@@ -155,7 +191,8 @@ def evaluated(session: Any, data: Epochs, hooks: CallbackList) -> Logs:
     session.reset_metrics()
     hooks.call("on_test_begin")
     step = Stepper(session, hooks, "test")
-    for number, group in groups(data.pieces(), session.model.steps_per_execution):
+    pace = Pace(session.model.steps_per_execution, not step.is_heard)
+    for number, group in groups(data.pieces(), pace):
         step(number, group)
     logs = numbers(step.results)
     hooks.call("on_test_end", logs)

@@ -188,5 +188,28 @@ def test_a_loss_that_is_no_number_names_its_output() -> None:
     model.compile("sgd", {"first": "mse", "second": "mse"})
     y = {"first": X[:, :1], "second": X[:, 1:2].copy()}
     y["second"][20] = np.inf
-    with pytest.warns(UserWarning, match="since epoch 1, batch 3 by second_loss"):
+    with pytest.warns(UserWarning, match=r"since epoch 1, batch(es)? .*3.* by second_loss"):
         model.fit(X, y, 8, shuffle=False, verbose=0)
+
+
+@pytest.mark.parametrize("shuffle", [True, False, "batch"])
+def test_batches_that_nobody_watches_are_taken_together(shuffle: bool | str) -> None:
+    generator = np.random.default_rng(5)
+    x = generator.normal(size=(1003, 3)).astype("float32")
+    y = generator.normal(size=(1003, 1)).astype("float32")
+    found, seen = [], []
+    watcher = kerac.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: seen.append(batch)
+    )
+    for callbacks in ([], [watcher]):
+        kerac.utils.set_random_seed(3)
+        model = kerac.Sequential(
+            [kerac.Input((3,)), kerac.layers.Dropout(0.3), kerac.layers.Dense(1)]
+        )
+        model.compile("adam", "mse")
+        history = model.fit(
+            x, y, batch_size=4, epochs=2, verbose=0, shuffle=shuffle, callbacks=callbacks
+        )
+        found.append((history.history["loss"], [w.numpy().tolist() for w in model.weights]))
+    assert seen == 2 * list(range(251))
+    assert found[0] == found[1]
