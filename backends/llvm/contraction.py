@@ -10,7 +10,7 @@ from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import Index, Kind, Pointer
 from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
 from kerac.backends.llvm.movement import lower_view
-from kerac.backends.llvm.packing import Columns, Packed, RowMajor, WeightMatrix, padded
+from kerac.backends.llvm.packing import FAR, Columns, Packed, RowMajor, WeightMatrix, padded
 from kerac.backends.llvm.plan import Buffer
 from kerac.backends.llvm.pointwise import Part, Position
 from kerac.backends.llvm.register_tiles import (
@@ -75,7 +75,8 @@ def multiply_rows(lowering: Lowering, group: Group, leading: Shape, kernel: Valu
     k = lowering.kernel(group)
     weights: WeightMatrix
     if packed is not None:
-        weights = Packed(k.read(packed), inputs, columns, k.lanes)
+        ahead = 0 if inputs * columns >= FAR else None
+        weights = Packed(k.read(packed), inputs, columns, k.lanes, ahead=ahead)
     else:
         weights = RowMajor(k.read(kernel), k.lanes, columns)
     pitch = k.row_pitch(x)

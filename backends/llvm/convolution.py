@@ -18,6 +18,8 @@ from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import ELEMENT, Index, Kind, Mask, Pointer, Register
 from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
 from kerac.backends.llvm.packing import (
+    FAR,
+    STREAM,
     Columns,
     ColumnTiles,
     Packed,
@@ -242,7 +244,8 @@ class _Direct:
             return RowMajor(k.read(kernel), k.lanes, stride, group * self.filters)
         rows = prod(axis.window for axis in self.axes) * self.channels
         size = known_dim(self.packed.type.shape[0]) // self.groups
-        return Packed(k.read(self.packed), rows, self.filters, k.lanes, group * size)
+        ahead = STREAM if size >= FAR else None
+        return Packed(k.read(self.packed), rows, self.filters, k.lanes, group * size, ahead)
 
     def _tiles(self, row: _Row) -> None:
         """All tiles along the last axis."""

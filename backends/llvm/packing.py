@@ -24,6 +24,8 @@ from kerac.ir.ops.constant import Constant, Parameter
 if TYPE_CHECKING:
     from kerac.backends.llvm.lowering import GroupKernel, Lowering
 
+FAR = 16384  # elements of weights, from which on they may have left the near caches between runs
+STREAM = 4096  # elements between what is fetched and what is read of a long block of weights
 PADDING = 16  # the last block is as wide as its columns, rounded up to a multiple of this
 
 
@@ -57,31 +59,45 @@ class RowMajor:
 
 @dataclass(frozen=True)
 class Packed:
-    """A weight matrix [rows, columns] in blocks, from element `start` on."""
+    """A weight matrix [rows, columns] in blocks, from element `start` on.
+
+    Every load fetches nearer what lies `ahead` elements farther on, or, where that is 0, at the
+    same place of the tile that follows.
+    """
 
     pointer: Pointer
     rows: Index
     columns: int
     lanes: int
     start: Index = 0
+    ahead: int | None = None
 
     def load(self, k: GroupKernel, columns: Columns, vector: int, row: Index) -> Register:
         """One vector of one row; padding is read as zeros, so that no mask is needed."""
+        place = self.place(columns, vector, row)
+        if self.ahead is not None:
+            tile = k.multiply(self.rows, max(columns.vectors * self.lanes, BLOCK))
+            k.prefetch(self.pointer, k.add(place, self.ahead or tile))
+        return k.load(self.pointer, place, self.lanes)
+
+    def place(self, columns: Columns, vector: int, row: Index) -> Index:
+        """Where a vector of a row lies."""
         first, inside = columns.first, vector * self.lanes
         width = BLOCK
+        place: Index
         if isinstance(first, int):
             column = first + inside
             block = column // BLOCK * BLOCK
             width = min(BLOCK, padded(self.columns) - block)
-            place = self.start + k.multiply(block, self.rows) + row * width + (column - block)
+            place = self.start + self.rows * block + row * width + (column - block)
         elif columns.vectors * self.lanes % BLOCK == 0:
             block = first + inside // BLOCK * BLOCK
-            place = self.start + k.multiply(block, self.rows) + row * width + inside % BLOCK
+            place = self.start + block * self.rows + row * width + inside % BLOCK
         else:  # some part of a block
             block = first // BLOCK * BLOCK
             inside = first - block + inside
-            place = self.start + k.multiply(block, self.rows) + row * width + inside
-        return k.load(self.pointer, place, self.lanes)
+            place = self.start + block * self.rows + row * width + inside
+        return place
 
 
 WeightMatrix = RowMajor | Packed

@@ -16,6 +16,7 @@ from kerac.backends.llvm.kernel.nodes import (
     Mask,
     Operand,
     Pointer,
+    Prefetch,
     Register,
     Role,
     Store,
@@ -82,6 +83,10 @@ class KernelBuilder(ControlFlow):
         if kind.dtype != pointer.dtype:
             raise InternalError(f"{kind} is stored to {pointer.name}, which holds {pointer.dtype}")
         self._block.append(Store(pointer, index, value, kind, mask))
+
+    def prefetch(self, pointer: Pointer, index: Index) -> None:
+        """Bring the cache line of `pointer[index]`, which may lie outside, to the second level."""
+        self._block.append(Prefetch(pointer, index))
 
     def compute(self, operation: str, *operands: Operand, result: Kind | None = None) -> Register:
         """Append an operation; scalar operands are spread over the lanes of the widest one."""

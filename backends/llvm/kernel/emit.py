@@ -17,6 +17,7 @@ from kerac.backends.llvm.kernel.nodes import (
     Mask,
     Operand,
     Parallel,
+    Prefetch,
     Register,
     Statement,
     Store,
@@ -116,6 +117,8 @@ class Emitter:
                     self._load(statement)
                 case Store():
                     self._store(statement)
+                case Prefetch():
+                    self._prefetch(statement)
                 case Loop():
                     self._loop(statement)
                 case If():
@@ -162,6 +165,14 @@ class Emitter:
             self.line(f"store {llvm_type(stored)} {value}, ptr {address}, align {BYTES[dtype]}")
         else:
             self.line(self._masked("store", stored, address, store.mask, value))
+
+    def _prefetch(self, prefetch: Prefetch) -> None:
+        element = memory_type(prefetch.pointer.dtype)
+        place = self.operand(prefetch.index, INDEX)
+        address = self.assign(f"getelementptr {element}, ptr %{prefetch.pointer.name}, i64 {place}")
+        # for reading, to be kept in the second level, data
+        arguments = [("ptr", address), ("i32", "0"), ("i32", "2"), ("i32", "1")]
+        self.line(self.call("llvm.prefetch.p0", "void", arguments))
 
     def _masked(self, what: str, kind: Kind, address: str, mask: Mask, value: str = "") -> str:
         type_, mask_type = llvm_type(kind), f"<{kind.lanes} x i1>"

@@ -44,8 +44,8 @@ LOG = (
     -2.4999993993e-1,
     3.3333331174e-1,
 )
-# of erf(x) / x in 2 (x / ERF_END)^2 - 1 for |x| <= ERF_END, where it is 1 to the last place; minimax
-# of the relative error
+# of erf(x) / x in 2 (x / ERF_END)^2 - 1 for |x| <= ERF_END, where it is 1 to the last place;
+# minimax of the relative error
 ERF_END = 3.88
 ERF = (
     -6.95720199e-4,

@@ -4,6 +4,7 @@
     statement = register = operation(operand, ...)
               | register = load pointer[index] under mask
               | store pointer[index] = operand under mask
+              | prefetch pointer[index]
               | registers = loop index from start to stop by step, carrying registers: body
               | if condition: body
               | parallel names below extents: body for tasks first to last
@@ -144,6 +145,14 @@ class Store:
 
 
 @dataclass(frozen=True)
+class Prefetch:
+    """Bring `pointer[index]` closer: it will be read soon. An index may lie outside the buffer."""
+
+    pointer: Pointer
+    index: Index
+
+
+@dataclass(frozen=True)
 class Loop:
     """`for index in range(start, stop, step)`, perhaps with values carried from step to step.
 
@@ -185,7 +194,7 @@ class Parallel:
     body: list[Statement]
 
 
-Statement = Compute | Load | Store | Loop | If | Parallel
+Statement = Compute | Load | Store | Prefetch | Loop | If | Parallel
 
 
 @dataclass(eq=False)

@@ -19,6 +19,7 @@ from kerac.backends.llvm.kernel.nodes import (
     Loop,
     Operand,
     Parallel,
+    Prefetch,
     Register,
     Statement,
     Store,
@@ -59,6 +60,8 @@ def _registers(
                 yield (statement.result,), (statement.index, statement.mask)
             case Store():
                 yield (), (statement.index, statement.value, statement.mask)
+            case Prefetch():
+                yield (), (statement.index,)
             case Loop():
                 yield (
                     (statement.index, *statement.carried),

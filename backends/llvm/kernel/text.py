@@ -13,6 +13,7 @@ from kerac.backends.llvm.kernel.nodes import (
     Mask,
     Operand,
     Parallel,
+    Prefetch,
     Register,
     Statement,
     Store,
@@ -47,6 +48,8 @@ def _lines(body: list[Statement], indent: str) -> Iterator[str]:
             case Store(pointer, index, value, kind, mask):
                 place = f"{pointer.name}[{_operand(index)}]"
                 yield f"{indent}store[{kind}] {place} = {_operand(value)}{_mask(mask)}"
+            case Prefetch(pointer, index):
+                yield f"{indent}prefetch {pointer.name}[{_operand(index)}]"
             case Loop():
                 yield from _loop_lines(statement, indent)
             case If(condition, inner):
