@@ -2,60 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from math import prod
-from typing import Any
 
 from kerac.backends.llvm.grouping import Group
-from kerac.backends.llvm.kernel import Index, Kind, Pointer
-from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
+from kerac.backends.llvm.lowering import Lowering, lowers
 from kerac.backends.llvm.movement import lower_view
-from kerac.backends.llvm.packing import FAR, Columns, Packed, RowMajor, WeightMatrix, padded
+from kerac.backends.llvm.packing import FAR, Packed, RowMajor, WeightMatrix, padded
 from kerac.backends.llvm.plan import Buffer
-from kerac.backends.llvm.pointwise import Part, Position
-from kerac.backends.llvm.register_tiles import (
-    MANY_ROWS,
-    finish_tile,
-    fused_multiply_add,
-    registers,
-    symbolic_columns,
-    tiles_over_rows,
-)
+from kerac.backends.llvm.product import Left, Product, Right, Rows, split_rows
 from kerac.backends.llvm.run_time_packing import (
     Matrices,
     pack_at_run_time,
     packed_weights,
     pays,
 )
-from kerac.backends.llvm.schedule import choose_tile
 from kerac.backends.llvm.summed_product import lower_sum_over_rows, sums_many_rows
 from kerac.ir.dims import DimLike
 from kerac.ir.graph import Value
 from kerac.ir.ops.contraction import Dense, Matmul
 from kerac.ir.ops.movement import Transpose
 from kerac.ir.types import Shape
-
-
-@dataclass(frozen=True)
-class Left:
-    """The left side: element (n, m, c) lies at n * matrix + m * row + c * inner."""
-
-    pointer: Pointer
-    matrix: Index
-    row: Index
-    inner: Index = 1
-
-
-@dataclass(frozen=True)
-class Right:
-    """The right side: one matrix for all n, or (n, c, f) from n * matrix elements on."""
-
-    weights: WeightMatrix
-    matrix: Index = 0
-
-    def at(self, n: Index) -> WeightMatrix:
-        """The matrix of one n."""
-        return replace(self.weights, start=n * self.matrix) if self.matrix else self.weights
 
 
 @lowers(Dense, reads_pieces=(0, 3))
@@ -81,7 +47,7 @@ def multiply_rows(lowering: Lowering, group: Group, leading: Shape, kernel: Valu
         weights = RowMajor(k.read(kernel), k.lanes, columns)
     pitch = k.row_pitch(x)
     left = Left(k.read(x), k.multiply(k.dim(rows.inner), pitch), pitch)
-    multiply(k, left, Right(weights), rows, columns, inputs)
+    Product(k, left, Right(weights), rows, columns, inputs).emit()
     lowering.launch(k)
 
 
@@ -111,7 +77,7 @@ def lower_matmul(lowering: Lowering, group: Group) -> None:
         right = Right(weights, k.multiply(steps, padded(columns)))
     else:
         right = Right(RowMajor(k.read(plain), k.lanes, width), k.multiply(steps, width))
-    multiply(k, left, right, rows, columns, steps)
+    Product(k, left, right, rows, columns, steps).emit()
     lowering.launch(k)
 
 
@@ -137,64 +103,3 @@ def turned(lowering: Lowering, x: Value) -> Buffer:
     value = Transpose(axes)(x, name=f"{x.name}_turned")
     lower_view(lowering, Group((value,), value))
     return lowering.buffer(value)
-
-
-@dataclass(frozen=True)
-class Rows:
-    """All rows of a product as `outer` times `inner`, whose axes begin with number `axis`."""
-
-    outer: DimLike
-    inner: DimLike
-    axis: int
-
-
-def split_rows(leading: Shape) -> Rows:
-    """Inner rows that are a fixed number worth tiling for itself, or else all rows."""
-    fixed = 1
-    for place in range(len(leading) - 1, -1, -1):
-        dim = leading[place]
-        if not isinstance(dim, int):
-            outer = prod(leading[: place + 1], start=1)
-            return Rows(outer, fixed, place + 1) if fixed >= 8 else Rows(1, outer * fixed, 0)
-        fixed *= dim
-    return Rows(1, fixed, 0)
-
-
-def multiply(
-    k: GroupKernel, left: Left, right: Right, rows: Rows, columns: DimLike, depth: Index
-) -> None:
-    """y[n, m, f] = finish(sum over c of left[n, m, c] * right[n, c, f])"""
-    ndim, dtype = k.group.head.ndim, k.group.head.dtype
-    vectors = -(-columns // k.lanes) if isinstance(columns, int) else 4
-    height = rows.inner if isinstance(rows.inner, int) else MANY_ROWS
-    row_bytes = left.row * 4 if isinstance(left.row, int) else 4
-    tile = choose_tile(k.target, height, vectors, row_bytes)
-
-    def tile_at(n: Index, first: Index, height: int, part: Columns) -> None:
-        start = k.add(k.multiply(n, left.matrix), k.multiply(first, left.row))
-        weights = right.at(n)
-
-        def step(c: Index, *sums: Any) -> list[Any]:
-            return fused_multiply_add(
-                sums,
-                range(height),
-                part.vectors,
-                lambda row: k.load(left.pointer, start + c * left.inner + row * left.row),
-                lambda vector: weights.load(k, part, vector, c),
-            )
-
-        def position(row: int, column: Index) -> Position:
-            outer = [Part(n, 0, rows.axis)] if rows.axis else []
-            inner = Part(first + row, rows.axis, ndim - 1)
-            return Position((*outer, inner, Part(column, ndim - 1, ndim)))
-
-        count = height * part.vectors
-        kinds = [Kind(dtype, k.lanes)] * count
-        sums = k.loop("c", 0, depth, step, carried=[0.0] * count, kinds=kinds)
-        finish_tile(k, registers(k, sums, kinds), height, part, position)
-
-    extents = (rows.outer, rows.inner)
-    if isinstance(columns, int):
-        tiles_over_rows(k, tile, extents, columns, depth, tile_at)
-    else:
-        symbolic_columns(k, tile, extents, k.dim(columns), tile_at)

@@ -32,7 +32,6 @@ from kerac.backends.llvm.recurrent_tiles import (
     lower_heights,
     most_rows,
     narrow_span,
-    over_tiles,
     recurrent_sums,
     wide_span,
 )
@@ -46,6 +45,7 @@ from kerac.backends.llvm.recurrent_weights import (
     working_memory,
 )
 from kerac.backends.llvm.reduction import computing_dtype
+from kerac.backends.llvm.register_tiles import over_tiles
 from kerac.ir.dims import DimLike
 from kerac.ir.errors import InternalError
 from kerac.ir.graph import Value

@@ -283,24 +283,6 @@ class Corner:
         return load
 
 
-def over_tiles(
-    k: GroupKernel,
-    first: Index,
-    stop: Index,
-    heights: Sequence[int],
-    body: Callable[[Sequence[Index]], None],
-) -> None:
-    """body(adjacent rows) until all rows are covered, by tiles of ever lower heights."""
-    for height in heights:
-        end = first + k.subtract(stop, first) // height * height
-
-        def tile(row: Index, height: int = height) -> None:
-            body([row + i for i in range(height)])
-
-        k.loop("m", first, end, tile, step=height)
-        first = end
-
-
 def for_each(k: GroupKernel, rows: Sequence[Index], body: Callable[[Index], None]) -> None:
     """body(row) for adjacent rows; its code exists once."""
     if len(rows) == 1:

@@ -171,3 +171,21 @@ def symbolic_columns(
         cost = k.multiply(width, height)
         k.parallel({"n": k.dim(rows[0]), "m": tiles}, some, cost=cost)
         done = k.add(done, k.multiply(tiles, height))
+
+
+def over_tiles(
+    k: GroupKernel,
+    first: Index,
+    stop: Index,
+    heights: Sequence[int],
+    body: Callable[[Sequence[Index]], None],
+) -> None:
+    """body(adjacent rows) until all rows are covered, by tiles of ever lower heights."""
+    for height in heights:
+        end = first + k.subtract(stop, first) // height * height
+
+        def tile(row: Index, height: int = height) -> None:
+            body([row + i for i in range(height)])
+
+        k.loop("m", first, end, tile, step=height)
+        first = end

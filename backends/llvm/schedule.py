@@ -67,7 +67,8 @@ def _total(tile: Tile, rows: int, vectors: int) -> float:
 
 def choose_span(target: Target, tile: Tile, rows: int) -> int:
     """How many tiles side by side a few rows take, so that no sum waits for the one before it."""
-    span = max(1, 8 // (rows * tile.vectors))
+    # a load for each multiply-add, so that one unit is busy; more tiles would leave threads idle
+    span = max(1, LATENCY // (rows * tile.vectors))
     while span > 1 and not (
         fits(rows, span * tile.vectors, target) and meets_blocks(span * tile.vectors, target)
     ):

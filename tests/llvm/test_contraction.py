@@ -111,20 +111,22 @@ def f(a: f32[{", ".join(a)}], b: f32[{", ".join(b)}]):
     return matmul(a, b, transpose_a={transpose_a}, transpose_b={transpose_b})
 """
     for name in ("native", "avx2"):
-        # a cache without room, so that right sides are packed wherever that can pay
-        check(text, {"N": 66, "T": 9}, target=replace(find_target(name), second_level_cache=0))
+        # a cache with little room, so that right sides are packed and rows take turns
+        check(text, {"N": 66, "T": 9}, target=replace(find_target(name), second_level_cache=2048))
         check(text, {"N": 5, "T": 21}, target=name)
 
 
+@pytest.mark.parametrize("cache", [1024, 1 << 19])
 @pytest.mark.parametrize("columns", [10, 64, 330])
-def test_a_row_is_the_same_in_every_batch(columns: int) -> None:
+def test_a_row_is_the_same_in_every_batch(columns: int, cache: int) -> None:
     kernel = np.random.default_rng(0).normal(size=(77, columns)).astype(np.float32)
     text = f"""
 def f(x: f32[N, 77]):
     k: f32[77, {columns}] = parameter("k")
     return dense(x, k, activation="tanh")
 """
-    executable = check(text, weights={"k": kernel})
+    target = replace(find_target("native"), second_level_cache=cache)
+    executable = check(text, weights={"k": kernel}, target=target)
     x = np.random.default_rng(1).normal(size=(33, 77)).astype(np.float32)
     together = executable(x)
     for size in (1, 2, 5, 16):
