@@ -122,6 +122,8 @@ class Lowering:
         self._outputs: dict[Value, int] = {}
         self._replacing = {output: input_ for input_, output in graph.updates}
         self._in_place: Mapping[Value, Value] = {}
+        self.waiting: list[Group] = []
+        self._made: set[Value] = set()
         self.pieces: Mapping[Value, Piece] = {}
         self._constants: dict[tuple[int, str], Buffer] = {}
         self.packed = {} if packed is None else packed
@@ -134,15 +136,34 @@ class Lowering:
         groups = group_elementwise(self.graph, self._takes_epilogue)
         groups, self._in_place = place_updates(self.graph, groups)
         self.pieces = self._find_pieces(groups)
-        for group in groups:
+        self.waiting = groups
+        while self.waiting:
+            group = self.waiting.pop(0)
             piece = self.pieces.get(group.root)
             if piece is not None and piece.whole in group.root.operands:
+                self._made.update(group.members)
                 continue  # read where it lies
             lower = LOWERINGS[Elementwise if group.anchor is None else type(group.anchor.op)]
             lower(self, group)
+            self._made.update(group.members)
         self._copy_outputs()
         self.plan.drop_unread()
         return self.plan
+
+    def take(self, group: Group) -> Group:
+        """A waiting group, to be lowered together with another one."""
+        self.waiting.remove(group)
+        self._made.update(group.members)
+        return group
+
+    def can_take(self, group: Group) -> bool:
+        """Whether all that a waiting group reads is there."""
+        for operand in {operand for member in group.members for operand in member.operands}:
+            root = storage(operand)
+            made = root.operands[0] if isinstance(root.op, Item) else root
+            if made not in self._made and not isinstance(made.op, (Input, Constant, Parameter)):
+                return False
+        return True
 
     def _refuse_unsupported(self) -> None:
         missing = {

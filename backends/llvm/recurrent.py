@@ -9,20 +9,16 @@ The sums of a row have one order, whichever tile it falls into.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial, reduce
 from typing import NamedTuple
 
-import numpy as np
-
 from kerac.backends.llvm.grouping import Group
-from kerac.backends.llvm.kernel import INDEX, Index, Pointer, Register
+from kerac.backends.llvm.kernel import INDEX, Index, Register
 from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
-from kerac.backends.llvm.packing import constant_array
-from kerac.backends.llvm.plan import Buffer
-from kerac.backends.llvm.recurrent_cells import Phase, phases
+from kerac.backends.llvm.recurrent_products import Weights
 from kerac.backends.llvm.recurrent_states import States, Step
-from kerac.backends.llvm.recurrent_tables import RowNumbers, product_table, table_of
 from kerac.backends.llvm.recurrent_tiles import (
     Corner,
     Product,
@@ -35,33 +31,78 @@ from kerac.backends.llvm.recurrent_tiles import (
     recurrent_sums,
     wide_span,
 )
-from kerac.backends.llvm.recurrent_weights import (
-    GateLayout,
-    PackedMatrix,
-    UnitBlock,
-    UnitLayout,
-    over_units,
-    packed_buffer,
-    working_memory,
-)
+from kerac.backends.llvm.recurrent_weights import UnitBlock, UnitLayout, over_units
 from kerac.backends.llvm.reduction import computing_dtype
 from kerac.backends.llvm.register_tiles import over_tiles
-from kerac.ir.dims import DimLike
 from kerac.ir.errors import InternalError
-from kerac.ir.graph import Value
 from kerac.ir.ops.recurrent import GRU, LSTM, Recurrent, SimpleRNN
-from kerac.ir.types import TensorType, numpy_dtype
+from kerac.ir.types import numpy_dtype
 
 STEPS_AHEAD = 8  # whose products with the input are made at a time, for many rows
 TILES_AHEAD = 4  # tiles of steps that are, for few rows
 CACHED = 0.75  # of the second-level cache, at most, is for weights that are to stay there
+MANY_TOGETHER = 8  # rows that share a step: a second tile finds the weights of the first one near
 TILES_TOGETHER = 8  # tiles of rows that share a step where weights do not stay in the cache
 
 
 @lowers(SimpleRNN, LSTM, GRU, epilogue=False)
 def lower_recurrent(lowering: Lowering, group: Group) -> None:
-    """sequence[n, t], states = cell(x[n, t], states), for t upwards or downwards."""
-    _Recurrence(lowering, group).emit()
+    """sequence[n, t], states = cell(x[n, t], states), for t upwards or downwards.
+
+    The other direction of a bidirectional layer is done in the same kernel, beside this one.
+    """
+    twin = find_twin(lowering, group)
+    groups = [group] if twin is None else [group, lowering.take(twin)]
+    ops = [_Recurrence(lowering, one) for one in groups]
+    k = lowering.kernel(Group(tuple(one.head for one in groups), group.head))
+    for op in ops:
+        op.begin(k)
+    rows, batch = ops[0].rows, k.dim(ops[0].batch)
+    many = k.compare("greater_equal", batch, rows)
+    k.when(many, lambda: _side_by_side(k, [op.many_rows() for op in ops]))
+
+    def few_rows() -> None:
+        for tasks in zip(*(op.few_rows() for op in ops), strict=True):
+            _side_by_side(k, tasks)
+
+    if rows > 1:
+        k.when(k.compare("less", batch, rows), few_rows)
+    lowering.launch(k)
+
+
+def find_twin(lowering: Lowering, group: Group) -> Group | None:
+    """A group with an op alike on the same input, whose operands are all there already."""
+    head, op = group.head, group.head_op(Recurrent)
+    for other in lowering.waiting:
+        if (
+            other.anchor is not None
+            and isinstance(other.anchor.op, Recurrent)
+            and replace(other.anchor.op, reverse=op.reverse) == op
+            and other.anchor.operands[0] is head.operands[0]
+            and [x and x.type for x in other.anchor.inputs] == [x and x.type for x in head.inputs]
+            and lowering.can_take(other)
+        ):
+            return other
+    return None
+
+
+class Tasks(NamedTuple):
+    """Work that may be shared out: body(number) for all below `count`, each worth `cost`."""
+
+    count: Index
+    body: Callable[[Index], None]
+    cost: Index
+
+
+def _side_by_side(k: GroupKernel, several: Sequence[Tasks]) -> None:
+    """The same number of tasks of each op, all in parallel."""
+    count, _, cost = several[0]
+
+    def task(op: Index, number: Index) -> None:
+        for place, tasks in enumerate(several):
+            k.when(k.compare("equal", op, place), partial(tasks.body, number))
+
+    k.parallel({"op": len(several), "n": count}, task, cost=cost)
 
 
 class Span(NamedTuple):
@@ -75,107 +116,21 @@ class _Recurrence:
     """One recurrent op under construction."""
 
     def __init__(self, lowering: Lowering, group: Group) -> None:
-        self.lowering, self.group, self.op = lowering, group, group.head_op(Recurrent)
-        x, self.kernel, self.recurrent_kernel = group.head.operands[:3]
-        self.bias = [*group.head.inputs, None][3]
+        self.group, self.op = group, group.head_op(Recurrent)
+        x, recurrent_kernel = group.head.operands[0], group.head.operands[2]
         self.batch, self.steps, self.features = x.shape
         self.dtype = computing_dtype(x.dtype)
-        self.bytes = numpy_dtype(self.dtype).itemsize
-        self.units = UnitLayout(self.recurrent_kernel.shape[0], lowering.target.lanes(self.bytes))
-        self.table = self._table(x)
-        self.packed = [self._pack(phase) for phase in phases(self.op)]
-        layouts = [layout for _, layout, _ in self.packed]
-        self.k: GroupKernel = lowering.kernel(group)
-        self.x = None if self.table else self.k.read(x)
-        self.states = States(self.k, group, self.units, self.dtype)
-        self.rows = most_rows(layouts, lowering.target)
-        self.corner = Corner(self.k, layouts, self.batch, self.dtype)
+        lanes = lowering.target.lanes(numpy_dtype(self.dtype).itemsize)
+        self.units = UnitLayout(recurrent_kernel.shape[0], lanes)
+        self.weights = Weights(lowering, group, self.units, self.dtype)
+        self.rows = most_rows(self.weights.layouts, lowering.target)
 
-    def _table(self, x: Value) -> tuple[np.ndarray, Value] | None:
-        """The table whose rows x consists of, where the products of its rows are made now."""
-        if constant_array(self.kernel) is None:
-            return None
-        if self.bias is not None and constant_array(self.bias) is None:
-            return None
-        return table_of(x, self.kernel.shape[-1] * self.bytes)
-
-    def _pack(self, phase: Phase) -> tuple[Phase, GateLayout, dict[str, Buffer]]:
-        layout = GateLayout(self.units, len(phase.gates))
-        operands: dict[str, tuple[Value, int | None]] = {"recurrent": (self.recurrent_kernel, None)}
-        if not self.table:
-            operands["kernel"] = (self.kernel, None)
-            if self.bias is not None:
-                operands["bias"] = (self.bias, 0)
-        if self.bias is not None and phase.apart:
-            operands["recurrent_bias"] = (self.bias, 1)
-        buffers = {
-            name: packed_buffer(
-                self.lowering, self.group, value, layout, self.dtype, phase.gates, row
-            )
-            for name, (value, row) in operands.items()
-        }
-        return phase, layout, buffers
-
-    def _products(self, rows: DimLike, ahead: int) -> list[Product]:
-        """The products, with memory for those of some rows with the input some steps ahead."""
-        if isinstance(self.steps, int):
-            ahead = max(1, min(ahead, self.steps))
-        return [self._product(*packed, rows, ahead) for packed in self.packed]
-
-    def _product(
-        self,
-        phase: Phase,
-        layout: GateLayout,
-        buffers: dict[str, Buffer],
-        rows: DimLike,
-        ahead: int,
-    ) -> Product:
-        depths = {"kernel": self.features, "recurrent": self.units.units}
-        matrices = {
-            name: PackedMatrix(self.k.read(buffer), depths.get(name, 1), layout)
-            for name, buffer in buffers.items()
-        }
-        projected, numbers = self._projected(
-            phase, layout, TensorType(self.dtype, (rows, ahead, layout.size))
-        )
-        return Product(
-            phase,
-            layout,
-            matrices.get("kernel"),
-            matrices["recurrent"],
-            matrices.get("bias"),
-            matrices.get("recurrent_bias"),
-            projected,
-            ahead,
-            self.steps,
-            numbers,
-        )
-
-    def _projected(
-        self, phase: Phase, layout: GateLayout, type_: TensorType
-    ) -> tuple[Pointer, RowNumbers | None]:
-        """Memory for products with the input, or a table of all there can be."""
-        if not self.table:
-            return working_memory(self.k, type_, "projected"), None
-        table, numbers = self.table
-        kernel = constant_array(self.kernel)
-        bias = None if self.bias is None else constant_array(self.bias)
-        if kernel is None:
-            raise InternalError(f"{self.group.name}: a table of products needs a known kernel")
-        products = product_table(
-            self.lowering, table, kernel, bias, layout, phase.gates, self.dtype
-        )
-        buffer = self.lowering.constant(products, "table")
-        return self.k.read(buffer), RowNumbers(self.k.read(numbers), len(table))
-
-    def emit(self) -> None:
-        """Build and launch the kernel."""
-        k = self.k
-        batch = k.dim(self.batch)
-        k.when(k.compare("greater_equal", batch, self.rows), self._many_rows)
-        if self.rows > 1:
-            k.when(k.compare("less", batch, self.rows), self._few_rows)
-        self.lowering.launch(k)
+    def begin(self, k: GroupKernel) -> None:
+        """Take the kernel that is to hold the op."""
+        self.k = k
+        self.x = None if self.weights.table else k.read(self.group.head.operands[0])
+        self.states = States(k, self.group, self.units, self.dtype)
+        self.corner = Corner(k, self.weights.layouts, self.batch, self.dtype)
 
     def _through_time(
         self,
@@ -187,8 +142,8 @@ class _Recurrence:
         k, total = self.k, self.k.dim(self.steps)
 
         def some_steps(start: Index, half: Index) -> Index:
-            stop = total if self.table else k.minimum(start + ahead, total)
-            if not self.table:
+            stop = total if self.weights.table else k.minimum(start + ahead, total)
+            if not self.weights.table:
                 project(Span(start, stop))
 
             def step(place: Index, half: Index) -> Index:
@@ -198,7 +153,7 @@ class _Recurrence:
             (after,) = k.loop("t", start, stop, step, carried=[half], kinds=[INDEX])
             return after
 
-        if self.table:
+        if self.weights.table:
             return some_steps(0, 0)
         half: Index
         (half,) = k.loop("s", 0, total, some_steps, step=ahead, carried=[0], kinds=[INDEX])
@@ -211,17 +166,16 @@ class _Recurrence:
         time: Index = self.k.subtract(self.k.dim(self.steps), place) - 1
         return time
 
-    def _many_rows(self) -> None:
+    def many_rows(self) -> Tasks:
         """Blocks of rows go through time, in each step tile after tile."""
         k, batch = self.k, self.k.dim(self.batch)
-        columns = sum(layout.size for _, layout, _ in self.packed)
-        size = (self.features + self.units.units) * columns * self.bytes
-        cached = size <= CACHED * k.target.second_level_cache
+        cached = self.weights.bytes <= CACHED * k.target.second_level_cache
         # what stays in the cache may be read again for every step
-        products = self._products(self.batch, 1 if cached else STEPS_AHEAD)
-        together = self.rows * (1 if cached else TILES_TOGETHER)
+        products = self.weights.products(k, self.batch, 1 if cached else STEPS_AHEAD)
+        together = max(self.rows, MANY_TOGETHER) if cached else self.rows * TILES_TOGETHER
 
-        def some_rows(first: Index) -> None:
+        def some_rows(number: Index) -> None:
+            first = number * together
             rows = Span(first, k.minimum(first + together, batch))
 
             def project(steps: Span) -> None:
@@ -237,7 +191,7 @@ class _Recurrence:
             k.loop("r", *rows, lambda row: self.states.end(row, half))
 
         blocks = k.quotient(k.add(batch, together - 1), together)
-        k.parallel({"n": blocks}, lambda n: some_rows(n * together), cost=self._cost(together))
+        return Tasks(blocks, some_rows, self._cost(together))
 
     def _project_many(self, products: Sequence[Product], rows: Span, steps: Span) -> None:
         for product in products:
@@ -261,10 +215,13 @@ class _Recurrence:
 
             def units(block: UnitBlock, product: Product = product) -> None:
                 def tile(some: Sequence[Index]) -> None:
-                    if project and not self.table:
-                        spots = [(row, step.place) for row in some]
+                    spots = [(row, step.place) for row in some]
+                    inputs = None
+                    if project and not self.weights.table and product.phase.apart:
                         self._project(product, block, spots, step.place)
-                    self._tile(product, block, some, step)
+                    elif project and not self.weights.table:
+                        inputs = self._input_sums(product, block, spots)
+                    self._tile(product, block, some, step, inputs)
 
                 self._over_tiles(rows, tile)
 
@@ -273,11 +230,11 @@ class _Recurrence:
     def _over_tiles(self, rows: Span, body: Callable[[Sequence[Index]], None]) -> None:
         over_tiles(self.k, *rows, [self.rows, *lower_heights(self.rows)], body)
 
-    def _few_rows(self) -> None:
-        """One tile of rows after the other goes through time."""
+    def few_rows(self) -> Iterator[Tasks]:
+        """One tile of rows after the other goes through time, high ones first."""
         k, batch, most = self.k, self.k.dim(self.batch), self.rows - 1
         rows_ahead = min(most, batch) if isinstance(batch, int) else most
-        products = self._products(rows_ahead, TILES_AHEAD * self.rows)
+        products = self.weights.products(k, rows_ahead, TILES_AHEAD * self.rows)
 
         def some_rows(rows: Sequence[Index]) -> None:
             def project(steps: Span) -> None:
@@ -297,14 +254,13 @@ class _Recurrence:
                 row = k.add(first, k.multiply(n, height))
                 some_rows([row + i for i in range(height)])
 
-            k.parallel({"n": tiles}, tile, cost=self._cost(height))
+            yield Tasks(tiles, tile, self._cost(height))
             first = k.add(first, k.multiply(tiles, height))
 
     def _cost(self, rows: int) -> Index:
         """Multiply-adds of some rows through all of time."""
-        columns = sum(layout.size for _, layout, _ in self.packed)
-        depth = self.units.units + (0 if self.table else self.features)
-        cost: Index = self.k.multiply(self.k.dim(self.steps), depth * columns * rows)
+        of_step = self.weights.depth * self.weights.columns * rows
+        cost: Index = self.k.multiply(self.k.dim(self.steps), of_step)
         return cost
 
     def _project_few(self, products: Sequence[Product], row: Index, steps: Span) -> None:
@@ -327,17 +283,22 @@ class _Recurrence:
         start: Index,
     ) -> None:
         """A tile of products with the input, for pairs of a row and a place in time."""
-        k, total = self.k, self.k.dim(self.steps)
-        places = [(row * total + self._time(place)) * self.features for row, place in spots]
-        if self.x is None or product.kernel is None:
-            raise InternalError(f"{self.group.name}: products of a table are not made again")
-        sums = input_sums(k, product, product.kernel, self.x, places, block)
+        k, sums = self.k, self._input_sums(product, block, spots)
         count = product.count(block)
         for i, (row, place) in enumerate(spots):
             target = product.place(row, place - start)
             for slot in range(count):
                 at = target + product.layout.place(block, slot)
                 k.store(product.projected, at, sums[i * count + slot])
+
+    def _input_sums(
+        self, product: Product, block: UnitBlock, spots: Sequence[tuple[Index, Index]]
+    ) -> list[Register]:
+        k, total = self.k, self.k.dim(self.steps)
+        places = [(row * total + self._time(place)) * self.features for row, place in spots]
+        if self.x is None or product.kernel is None:
+            raise InternalError(f"{self.group.name}: products of a table are not made again")
+        return input_sums(k, product, product.kernel, self.x, places, block)
 
     def _step_of_few(self, products: Sequence[Product], rows: Sequence[Index], step: Step) -> Index:
         """One step, left out where the mask lets no row take it; the half with the states then."""
@@ -366,12 +327,24 @@ class _Recurrence:
         half: Index = k.select(taken, states.other(step.half), step.half, INDEX)
         return half
 
-    def _tile(self, product: Product, block: UnitBlock, rows: Sequence[Index], step: Step) -> None:
-        """Sum over the states of `rows`, do what the gates do, and write the new states."""
+    def _tile(
+        self,
+        product: Product,
+        block: UnitBlock,
+        rows: Sequence[Index],
+        step: Step,
+        inputs: Sequence[Register] | None = None,
+    ) -> None:
+        """Sum over the states of `rows`, do what the gates do, and write the new states.
+
+        The sums begin with `inputs`, or else with what is ready in memory.
+        """
         k, phase, states = self.k, product.phase, self.states
         places = [states.place(phase.source, row, step.half) for row in rows]
         if phase.apart:
             initial = biases(k, product, product.recurrent_bias, block, len(rows))
+        elif inputs is not None:
+            initial = list(inputs)
         else:
             initial = [value for row in rows for value in product.ready(k, row, step, block)]
         sums = recurrent_sums(k, product, states.pointers[phase.source], places, block, initial)

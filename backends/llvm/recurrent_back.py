@@ -11,9 +11,8 @@ from typing import Any
 
 from kerac.backends.llvm.kernel import Index, Pointer, Register
 from kerac.backends.llvm.lowering import GroupKernel
-from kerac.backends.llvm.recurrent_tiles import over_tiles
 from kerac.backends.llvm.recurrent_weights import UnitBlock, UnitLayout, over_units
-from kerac.backends.llvm.register_tiles import fused_multiply_add
+from kerac.backends.llvm.register_tiles import fused_multiply_add, over_tiles
 from kerac.backends.llvm.schedule import fits
 from kerac.backends.llvm.target import Target
 from kerac.ir.dims import DimLike

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from kerac.backends.llvm.kernel.control import ControlFlow
 from kerac.backends.llvm.lowering import lower_graph
 from kerac.backends.llvm.recurrent_weights import GateLayout, UnitBlock, UnitLayout
 from kerac.backends.llvm.target import find_target
@@ -335,3 +336,54 @@ def test_packed_weights_depend_on_no_target(units: int, gates: int) -> None:
                 start = gate * units + block.first
                 wanted = [*matrix[row, start : start + width], *[0] * (block.lanes - width)]
                 assert array[place : place + block.lanes].tolist() == wanted
+
+
+def bidirectional(kind: str, second: str, weights: dict[str, np.ndarray]) -> Graph:
+    """Two ops on one input; where `second` is "state", the other one begins with this one's."""
+    wide = GATES[kind] * 20
+    names = ["initial_state", "initial_cell"][: STATES[kind]]
+
+    def begin(state: str) -> str:
+        return "".join(f", {name}={state}" for name in names)
+
+    return parse(
+        f"""
+def net(x: f32[N, T, 9], z: f32[N, 20]):
+    k: f32[9, {wide}] = parameter("k")
+    r: f32[20, {wide}] = parameter("r")
+    l: f32[9, {wide}] = parameter("l")
+    s: f32[20, {wide}] = parameter("s")
+    first = {kind}(x, k, r{begin("z")})
+    y = item(first, index=0)
+    h = item(first, index=1)
+    other = {kind}(x, l, s{begin("h" if second == "state" else "z")}, reverse=True)
+    v = item(other, index=0)
+    g = item(other, index=1)
+    return concatenate(y, reverse(v, axes=(1,)), axis=2), add(h, g)
+""",
+        arrays=weights,
+    )
+
+
+@pytest.mark.parametrize("second", ["independent", "state"])
+@pytest.mark.parametrize("kind", list(GATES))
+def test_both_directions_run_side_by_side(
+    kind: str, second: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one kernel, unless one begins with what the other ends with; the bits are the same."""
+    monkeypatch.setattr(ControlFlow, "grain", 1)
+    random, wide = np.random.default_rng(0), GATES[kind] * 20
+    shapes = {"k": (9, wide), "r": (20, wide), "l": (9, wide), "s": (20, wide)}
+    weights = {n: random.normal(0, 0.3, s).astype(np.float32) for n, s in shapes.items()}
+    graph = bidirectional(kind, second, weights)
+    plan = lower_graph(graph, find_target("native"))
+    recurrent = [one for one in plan.launches if any(v.op.text_name == kind for v in one.values)]
+    assert len(recurrent) == (1 if second == "independent" else 2)
+    for batch in (1, 4, 19):
+        executable = check(graph, {"N": batch, "T": 5})
+        arrays = random_inputs(graph, {"N": batch, "T": 5})
+        executable.threads = 1
+        expected = [array.tobytes() for array in executable(*arrays)]
+        for threads in (2, 3):
+            executable.threads = threads
+            assert [array.tobytes() for array in executable(*arrays)] == expected
