@@ -9,7 +9,7 @@ from kerac.backends.llvm.kernel import Index, Kind, Register
 from kerac.backends.llvm.lowering import GroupKernel
 from kerac.backends.llvm.packing import Columns, ColumnTiles
 from kerac.backends.llvm.pointwise import Position, load_at
-from kerac.backends.llvm.schedule import Tile, choose_span, choose_stretch, small_rows
+from kerac.backends.llvm.schedule import Tile, choose_span, choose_stretch, near_rows, small_rows
 from kerac.ir.dims import DimLike
 from kerac.ir.ops.contraction import Matmul
 
@@ -116,7 +116,11 @@ def fixed_rows(
     depth: Index,
     body: Callable[[Index, Index, int, Columns], None],
 ) -> None:
-    """`tiles_over_rows` for a known number of inner rows, in stretches of some tiles."""
+    """`tiles_over_rows` for a known number of inner rows, in stretches of some tiles.
+
+    A stretch meets all columns before the next one, so that its rows are near for all but the first
+    of them.
+    """
     outer, inner = rows
     full = inner // tile.rows * tile.rows
     span = choose_span(k.target, tile, inner) if inner < tile.rows or inner == 1 else 1
@@ -124,9 +128,11 @@ def fixed_rows(
     known = (depth if isinstance(depth, int) else 1) * tile.vectors * k.lanes
     tasks = blocks.count * (outer if isinstance(outer, int) else 1)
     stretch = choose_stretch(tile, inner, max(1, tasks), -(-k.grain // max(1, known)))
+    if isinstance(depth, int):
+        stretch = min(stretch, near_rows(k.target, tile, inner, depth, blocks.count))
     count = max(1, -(-full // stretch))
 
-    def task(n: Index, f: Index, m: Index) -> None:
+    def task(n: Index, m: Index, f: Index) -> None:
         first = k.multiply(m, stretch)
         stop = full if count == 1 else k.minimum(k.add(first, stretch), full)
 
@@ -139,7 +145,7 @@ def fixed_rows(
         blocks.at(f, block)
 
     cost = k.multiply(depth, -(-inner * columns // (blocks.count * count)))
-    k.parallel({"n": k.dim(outer), "f": blocks.count, "m": count}, task, cost=cost)
+    k.parallel({"n": k.dim(outer), "m": count, "f": blocks.count}, task, cost=cost)
 
 
 def symbolic_columns(

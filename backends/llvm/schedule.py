@@ -93,3 +93,20 @@ def choose_stretch(tile: Tile, rows: int, blocks: int, least: int) -> int:
     tiles = rows // tile.rows
     tasks = -(-TASKS // blocks)
     return max(1, -(-least // tile.rows), -(-tiles // tasks)) * tile.rows
+
+
+def near_rows(target: Target, tile: Tile, rows: int, depth: int, blocks: int) -> int:
+    """How many of `rows` meet all `blocks` of columns before the next ones.
+
+    Rows that stay in half of the second-level cache are read from afar once, but then the weights
+    are read for each stretch of them; so all rows, where that is less.
+    """
+    row_bytes = 4 * max(1, depth)
+    half = target.second_level_cache // 2
+    near = max(1, half // row_bytes // tile.rows) * tile.rows
+    if near >= rows:
+        return rows
+    weights = blocks * tile.vectors * target.vector_bytes * depth
+    stretches = -(-rows // near)
+    far_weights = weights * (stretches if weights > half else 1)
+    return near if far_weights + rows * row_bytes < weights + rows * row_bytes * blocks else rows
