@@ -41,6 +41,17 @@ def f(x: f32[{leading}, 9]):
         check(text, {"N": rows}, {"k": kernel}, target=target)
 
 
+@pytest.mark.parametrize(("rows", "inputs", "columns"), [(601, 256, 96), (300, 500, 33)])
+def test_rows_that_leave_the_cache(rows: int, inputs: int, columns: int) -> None:
+    kernel = np.random.default_rng(0).normal(size=(inputs, columns)).astype(np.float32)
+    text = f"""
+def f(x: f32[N, {rows}, {inputs}]):
+    k: f32[{inputs}, {columns}] = parameter("k")
+    return dense(x, k)
+"""
+    check(text, {"N": 2}, {"k": kernel})
+
+
 def test_packed_weights_are_the_same_for_every_target() -> None:
     generator = np.random.default_rng(0)
     weights = {
