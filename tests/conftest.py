@@ -12,6 +12,8 @@ from benchmarks import models
 # Keras reads its backend once, on import; jax is told not to look for accelerators.
 os.environ["KERAS_BACKEND"] = "jax"
 os.environ["JAX_PLATFORMS"] = "cpu"
+# Tests see what LLVM makes now, in their child processes as well.
+os.environ["KERAC_CACHE"] = "off"
 
 hypothesis.settings.register_profile("kerac", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("kerac")

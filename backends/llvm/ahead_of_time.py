@@ -10,12 +10,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from kerac.backends.llvm.memory import ALIGNMENT
-from kerac.backends.llvm.module import Weights, build_modules
+from kerac.backends.llvm.module import build_modules
 from kerac.backends.llvm.plan import Plan
 from kerac.backends.llvm.target import Target
+from kerac.backends.llvm.weights_section import fill_section
 from kerac.backends.llvm.worker import emit_in_children
 from kerac.ir.errors import CompileError, UnsupportedError
 from kerac.runtime import ModelInfo
@@ -34,42 +32,15 @@ def write_objects(
 
     There is one for each target; the first holds what all share, weights included.
     """
-    weights = folder / f"{name}.weights"
-    assembly = _weights_assembly(name, weights)
-    modules = build_modules(plans, name, assembly=assembly, threads=threads)
+    modules = build_modules(plans, name, threads=threads)
     size = modules.weights.size
     if size > LARGEST_WEIGHTS:
         raise UnsupportedError(
             f"{name}: its weights have {size:,} bytes, but a library holds {LARGEST_WEIGHTS:,}"
         )
-    write_weights(modules.weights, weights)
-    return emit_in_children(modules.texts, folder, name), modules.information
-
-
-def write_weights(weights: Weights, path: Path) -> None:
-    """The weights section as a file."""
-    with path.open("wb") as file:
-        for offset, array in weights.arrays():
-            file.seek(offset)
-            file.write(np.ascontiguousarray(array).data)
-        file.truncate(max(weights.size, 1))
-
-
-def _weights_assembly(name: str, path: Path) -> str:
-    """Module-level assembly that takes the section from a file, past the IR text."""
-    symbol = f"{name}_weights"
-    lines = [
-        ".section .rodata.kerac_weights,\\22a\\22,@progbits",
-        f".globl {symbol}",
-        f".hidden {symbol}",
-        f".type {symbol},@object",
-        f".balign {ALIGNMENT}",
-        f"{symbol}:",
-        f".incbin \\22{path}\\22",
-        f".size {symbol}, . - {symbol}",
-        ".text",
-    ]
-    return "\n".join(f'module asm "{line}"' for line in lines)
+    objects = emit_in_children(modules.texts, folder, name)
+    fill_section(objects[0], modules.weights)
+    return objects, modules.information
 
 
 def find_compiler() -> list[str]:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import ctypes
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import count
 from typing import Any
 
 import numpy as np
 
 from kerac.backends.llvm.memory import ALIGNMENT
-from kerac.backends.llvm.module import build_modules, place_weights
+from kerac.backends.llvm.module import Weights, build_modules, weights_symbol
+from kerac.backends.llvm.object_code import object_code, target_machine
 from kerac.backends.llvm.plan import Plan
-from kerac.backends.llvm.target import Target
-from kerac.ir.errors import InternalError
+from kerac.backends.llvm.target import Target, find_target
+from kerac.backends.llvm.threads import POOL, process_pool
+
+_NUMBERS = count()
 
 
 @dataclass(frozen=True)
@@ -23,28 +30,74 @@ class Loaded:
     ticks: int = 0  # the address of the cycle counts of a timed plan
 
 
-def load_plan(plan: Plan, target: Target, name: str, timed: bool = False) -> Loaded:
-    """Compile `plan` and load it; see `build_modules` for `timed`."""
+class Code:
+    """Object code, linked where it lies in this process as long as this object lives."""
+
+    def __init__(self, code: bytes, symbols: Sequence[str]) -> None:
+        """Link `code`; `symbols` are those whose addresses will be asked for."""
+        from llvmlite import binding
+
+        library = binding.JITLibraryBuilder().add_object_img(code).add_current_process()
+        for symbol in symbols:
+            library.export_symbol(symbol)
+        self._linked = library.link(_linker(), f"code{next(_NUMBERS)}")
+
+    def address(self, symbol: str) -> int:
+        """Where a symbol lies."""
+        return int(self._linked[symbol])
+
+    def point(self, symbol: str, address: int) -> None:
+        """Write an address into the pointer called `symbol`."""
+        ctypes.c_void_p.from_address(self.address(symbol)).value = address
+
+    def target(self, symbol: str) -> int:
+        """The address in the pointer called `symbol`."""
+        return ctypes.c_void_p.from_address(self.address(symbol)).value or 0
+
+    def keep(self) -> None:
+        """Let the code stay until the process ends."""
+        self._linked.detach()
+
+    def pointer(self, function: str) -> int:
+        """What a function that returns a pointer returns."""
+        return int(ctypes.CFUNCTYPE(ctypes.c_void_p)(self.address(function))())
+
+
+@cache
+def _linker() -> Any:
+    """The linker of this process, which lives until its end."""
     from llvmlite import binding
 
-    weights = place_weights([plan])
+    return binding.create_lljit_compiler(target_machine(find_target()), use_jit_link=True)
+
+
+def load_plan(plan: Plan, target: Target, name: str, timed: bool = False) -> Loaded:
+    """Compile `plan` and load it; see `build_modules` for `timed`."""
+    modules = build_modules({target: plan}, name, in_memory=True, timed=timed)
+    section = place_in_memory(modules.weights)
+    weights, information, ticks = weights_symbol(name), f"{name}_info", f"{name}_ticks"
+    symbols = [weights, information, *[POOL] * modules.has_pool, *[ticks] * timed]
+    code = Code(object_code(modules.texts[target], target), symbols)
+    code.point(weights, section.ctypes.data)
+    if modules.has_pool:
+        code.point(POOL, process_pool(target))
+    return Loaded(code.pointer(information), (code, section), code.pointer(ticks) if timed else 0)
+
+
+def place_in_memory(weights: Weights) -> np.ndarray:
+    """The weights section; from now on the plan's constants are views of it."""
     section = weights_array(weights.size)
-    for offset, array in weights.arrays():
-        section[offset : offset + array.nbytes] = (
-            np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-        )
-    modules = build_modules({target: plan}, name, section.ctypes.data, timed=timed)
-    machine = target_machine(target)
-    parsed = optimized(modules.texts[target], machine)
-    engine = binding.create_mcjit_compiler(parsed, machine)
-    engine.finalize_object()
-    import ctypes
-
-    def address(function: str) -> int:
-        return int(ctypes.CFUNCTYPE(ctypes.c_void_p)(engine.get_function_address(function))())
-
-    ticks = address(f"{name}_ticks") if timed else 0
-    return Loaded(address(f"{name}_info"), (engine, section), ticks)
+    views: dict[int, np.ndarray] = {}
+    for buffer, offset in weights.offsets.items():
+        array = buffer.array
+        if array is None:
+            continue
+        if offset not in views:
+            place = section[offset : offset + array.nbytes]
+            views[offset] = place.view(array.dtype).reshape(array.shape)
+            views[offset][...] = array
+        buffer.array = views[offset]
+    return section
 
 
 def weights_array(size: int) -> np.ndarray:
@@ -52,44 +105,3 @@ def weights_array(size: int) -> np.ndarray:
     memory = np.zeros(size + ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % ALIGNMENT
     return memory[start : start + size]
-
-
-def target_machine(
-    target: Target, relocation: str = "default", code_model: str = "jitdefault"
-) -> Any:
-    """LLVM's target machine."""
-    from llvmlite import binding
-
-    binding.initialize_native_target()
-    binding.initialize_native_asmprinter()
-    binding.initialize_native_asmparser()
-    description = binding.Target.from_triple(target.triple)
-    return description.create_target_machine(
-        cpu=target.cpu,
-        features=target.features,
-        opt=3,
-        reloc=relocation,
-        codemodel=code_model,
-        jit=code_model == "jitdefault",
-    )
-
-
-def optimized(text: str, machine: Any) -> Any:
-    """Parse, verify and optimize a module."""
-    from llvmlite import binding
-
-    try:
-        module = binding.parse_assembly(text)
-        module.verify()
-    except RuntimeError as error:
-        raise InternalError(f"LLVM refuses the code that kerac emitted: {error}") from None
-    # kernels arrive in static single assignment, with loops whose invariants stand before them:
-    # no pass but this one makes them faster
-    options = binding.create_pipeline_tuning_options(speed_level=2)
-    builder = binding.create_pass_builder(machine, options)
-    passes = binding.create_new_function_pass_manager()
-    passes.add_instruction_combine_pass()
-    for function in module.functions:
-        if not function.is_declaration:
-            passes.run(function, builder)
-    return module

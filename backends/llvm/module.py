@@ -20,9 +20,9 @@ from kerac.backends.llvm.threads import (
     choose_threads,
     has_threads,
     library_pool,
-    process_pool,
     threads_text,
 )
+from kerac.backends.llvm.weights_section import weights_assembly
 from kerac.ir.dims import Dim, DimLike
 from kerac.runtime.abi import DIM_NOT_POSITIVE, NULL_POINTER, WORKSPACE_NOT_ALIGNED, ModelInfo
 
@@ -54,6 +54,7 @@ class Modules:
     texts: dict[Target, str]
     weights: Weights
     information: ModelInfo
+    has_pool: bool  # whether something may run in parallel
 
 
 def place_weights(plans: Iterable[Plan]) -> Weights:
@@ -73,49 +74,50 @@ def place_weights(plans: Iterable[Plan]) -> Weights:
 def build_modules(
     plans: Mapping[Target, Plan],
     name: str,
-    weights_address: int | None = None,
-    assembly: str = "",
+    in_memory: bool = False,
     timed: bool = False,
     threads: bool = True,
 ) -> Modules:
-    """Emit `plans`; weights lie at an address of this process, or where `assembly` defines them.
+    """Emit `plans`; nothing in the texts depends on the process or on the values of weights.
 
-    Several plans become variants, of which a processor runs the last one that it can. With `timed`,
-    a run notes the cycle counter before its first launch and after each one, in the array of i64
-    that the function NAME_ticks returns. Without `threads` nothing in it runs in parallel, and it
-    needs no threads of the system.
+    `in_memory`, pointers to the weights and to the pool are written when the code is loaded; in a
+    library the section of weights is empty and filled later. Several plans become variants, of
+    which a processor runs the last one that it can. With `timed`, a run notes the cycle counter
+    before its first launch and after each one, in the array of i64 that the function NAME_ticks
+    returns. Without `threads` nothing runs in parallel, and no threads of the system are needed.
     """
     weights = place_weights(plans.values())
-    base, declared = _section(name, weights, weights_address)
     targets = tuple(plans)
     kernels = [kernel for plan in plans.values() for kernel in plan.kernels]
     threads = threads and has_threads(targets[0]) and any(has_region(k.body) for k in kernels)
     information = model_information(plans[targets[0]], targets, name, weights.size)
+    library_weights = weights_assembly(weights_symbol(name), weights.size)
     texts = {}
     for target, plan in plans.items():
         first = target is targets[0]
         pool, pool_text = None, ""
         if threads:
-            pool, pool_text = _pool(target, weights_address is None, first)
+            pool, pool_text = f"@{POOL}", _pool(target, in_memory, first)
         emitter = Emitter(pool)
         own = name if len(targets) == 1 else variant_prefix(name, target)
         functions = _Functions(
-            emitter, plan, weights, base, name, own, "internal" if first else "hidden", timed
+            emitter, plan, weights, name, own, "internal" if first else "hidden", in_memory, timed
         )
         parts = [
             f'target triple = "{target.triple}"',
-            declared,
+            _section(name, weights, in_memory),
             pool_text,
             *(emitter.function(kernel, "#0") for kernel in plan.kernels),
             functions.run(),
             functions.workspace_size(),
-            *([assembly, *_shared(functions, information, targets)] if first else []),
+            *([library_weights] if first and not in_memory else []),
+            *(_shared(functions, information, targets) if first else []),
             threads_text(name, defined=first),
             *dict.fromkeys([*emitter.declarations, *(MINIMA if first and pool_text else ())]),
             _attributes(target),
         ]
         texts[target] = "\n".join(parts) + "\n"
-    return Modules(texts, weights, information)
+    return Modules(texts, weights, information, threads)
 
 
 def variant_prefix(name: str, target: Target) -> str:
@@ -142,19 +144,23 @@ def _shared(
     return parts
 
 
-def _section(name: str, weights: Weights, address: int | None) -> tuple[str, str]:
-    """Where the weights lie, and their declaration."""
-    if address is not None:
-        return f"inttoptr (i64 {address} to ptr)", ""
+def weights_symbol(name: str) -> str:
+    """What stands for the weights: in memory a pointer to them, in a library their section."""
+    return f"{name}_weights"
+
+
+def _section(name: str, weights: Weights, in_memory: bool) -> str:
+    if in_memory:
+        return f"@{weights_symbol(name)} = dso_local global ptr null"
     section = f"[{max(weights.size, 1)} x i8], align {ALIGNMENT}"
-    return f"@{name}_weights", f"@{name}_weights = external hidden constant {section}"
+    return f"@{weights_symbol(name)} = external hidden constant {section}"
 
 
-def _pool(target: Target, is_library: bool, first: bool) -> tuple[str, str]:
-    """Where the pool is found, and what the module holds of it."""
-    if is_library:
-        return f"@{POOL}", library_pool(target) if first else f"@{POOL} = external global ptr"
-    return f"inttoptr (i64 {process_pool(target)} to ptr)", ""
+def _pool(target: Target, in_memory: bool, first: bool) -> str:
+    """What the module says of the pool."""
+    if in_memory:
+        return f"@{POOL} = dso_local global ptr null"
+    return library_pool(target) if first else f"@{POOL} = external global ptr"
 
 
 def _attributes(target: Target) -> str:
@@ -182,20 +188,20 @@ class _Functions:
         emitter: Emitter,
         plan: Plan,
         weights: Weights,
-        base: str,
         name: str,
         own: str,
         linkage: str,
+        in_memory: bool = False,
         timed: bool = False,
     ) -> None:
         self.emitter = emitter
         self.plan = plan
         self.memory = plan_memory(plan)
         self.weights = weights
-        self.base = base
         self.name = name
         self.own = own
         self.linkage = linkage
+        self.in_memory = in_memory
         self.timed = timed
         self.symbols: dict[str, str] = {}
 
@@ -301,6 +307,9 @@ class _Functions:
             start = self._dim(self.memory.region_start(factor))
             starts[factor] = emit.assign(f"getelementptr i8, ptr %workspace, i64 {start}")
         factors = {factor: self._dim(factor) for factor in self.memory.regions}
+        base = f"@{weights_symbol(self.name)}"
+        if self.in_memory:
+            base = emit.assign(f"load ptr, ptr {base}, align 8")
         addresses: dict[Buffer, str] = {}
         for buffer in dict.fromkeys(buffer.memory for buffer in self.plan.buffers):
             if buffer.place == "arena":
@@ -311,7 +320,7 @@ class _Functions:
                 )
             elif buffer.place == "constant":
                 addresses[buffer] = emit.assign(
-                    f"getelementptr i8, ptr {self.base}, i64 {self.weights.offsets[buffer]}"
+                    f"getelementptr i8, ptr {base}, i64 {self.weights.offsets[buffer]}"
                 )
             else:
                 addresses[buffer] = arrays[buffer.place, buffer.number]

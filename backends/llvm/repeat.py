@@ -6,6 +6,7 @@ from functools import cache
 
 from kerac.backends.llvm.target import find_target
 
+FUNCTION = "kerac_repeat"
 TEXT = """
 define i32 @kerac_repeat(ptr %run, ptr %inputs, ptr %outputs, ptr %dims, ptr %workspace,
                          ptr %parallel, ptr %strides, i64 %moving, i64 %steps, ptr %counter) {
@@ -47,15 +48,10 @@ end:
 @cache
 def repeat_address() -> int:
     """Where the function lies in this process; made once, and never freed."""
-    from llvmlite import binding
-
-    from kerac.backends.llvm.jit import optimized, target_machine
+    from kerac.backends.llvm.jit import Code
+    from kerac.backends.llvm.object_code import object_code
 
     target = find_target()
-    machine = target_machine(target)
-    text = f'target triple = "{target.triple}"\n{TEXT}'
-    engine = binding.create_mcjit_compiler(optimized(text, machine), machine)
-    engine.finalize_object()
-    address: int = engine.get_function_address("kerac_repeat")
-    engine.detach()
-    return address
+    code = Code(object_code(f'target triple = "{target.triple}"\n{TEXT}', target), [FUNCTION])
+    code.keep()
+    return code.address(FUNCTION)

@@ -95,22 +95,17 @@ def choose_threads(name: str) -> list[str]:
 
 @cache
 def process_pool(target: Target) -> int:
-    """The address in this process where that of the function lies; made once, and never freed."""
-    from llvmlite import binding
+    """The address of the function in this process; made once, and never freed."""
+    from kerac.backends.llvm.jit import Code
+    from kerac.backends.llvm.object_code import object_code
 
-    from kerac.backends.llvm.jit import optimized, target_machine
-
-    machine = target_machine(target)
-    variable = f"@{POOL} = constant ptr @kerac_run"
     lines = [
         f'target triple = "{target.triple}"',
-        variable,
+        f"@{POOL} = constant ptr @kerac_run",
         pool_text(target),
         *MINIMA,
         "attributes #0 = { nounwind }",
     ]
-    engine = binding.create_mcjit_compiler(optimized("\n".join(lines), machine), machine)
-    engine.finalize_object()
-    address: int = engine.get_global_value_address(POOL)
-    engine.detach()  # threads run its code until the process ends
-    return address
+    code = Code(object_code("\n".join(lines), target), [POOL])
+    code.keep()  # threads run it until the process ends
+    return code.target(POOL)

@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
+from kerac.backends.llvm.code_cache import CodeCache, key_of
+from kerac.backends.llvm.object_code import emit_object
 from kerac.backends.llvm.target import Target
 from kerac.ir.errors import InternalError
 from kerac.runtime.executable import available_threads
@@ -21,16 +23,27 @@ SMALL = 400_000  # characters of code that are not worth a second process
 
 
 def emit_in_children(texts: Mapping[Target, str], folder: Path, name: str) -> list[Path]:
-    """Objects of modules, made by child processes; they are files in `folder`."""
+    """Objects of modules, made by child processes unless the cache has them; files in `folder`."""
     stems = {target: folder / f"{name}.{target.name}" for target in texts}
+    cache = CodeCache.of_user()
+    keys = {target: key_of(text, target) for target, text in texts.items()}
+    missing = []
     for target, stem in stems.items():
-        Path(f"{stem}.ll").write_text(texts[target])
-        Path(f"{stem}.json").write_text(json.dumps(asdict(target)))
-    jobs = [[target] for target in texts]
-    if sum(map(len, texts.values())) < SMALL:
-        jobs = [[*texts]]
+        code = cache.get(keys[target])
+        if code is None:
+            missing.append(target)
+        else:
+            Path(f"{stem}.o").write_bytes(code)
+    jobs = [[target] for target in missing]
+    if sum(len(texts[target]) for target in missing) < SMALL:
+        jobs = [missing] if missing else []
+    for target in missing:
+        Path(f"{stems[target]}.ll").write_text(texts[target])
+        Path(f"{stems[target]}.json").write_text(json.dumps(asdict(target)))
     with ThreadPoolExecutor(available_threads()) as pool:
         list(pool.map(lambda job: _emit_in_child({target: stems[target] for target in job}), jobs))
+    for target in missing:
+        cache.put(keys[target], Path(f"{stems[target]}.o").read_bytes())
     return [Path(f"{stem}.o") for stem in stems.values()]
 
 
@@ -49,13 +62,9 @@ def _emit_in_child(stems: Mapping[Target, Path]) -> None:
 
 def main() -> None:
     """What a child process does."""
-    from kerac.backends.llvm.jit import optimized, target_machine
-
     for stem in sys.argv[1:]:
         target = Target(**json.loads(Path(f"{stem}.json").read_text()))
-        machine = target_machine(target, relocation="pic", code_model="default")
-        module = optimized(Path(f"{stem}.ll").read_text(), machine)
-        Path(f"{stem}.o").write_bytes(machine.emit_object(module))
+        Path(f"{stem}.o").write_bytes(emit_object(Path(f"{stem}.ll").read_text(), target))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from kerac.command_line.bench import bench_command
+from kerac.command_line.cache import cache_command
 from kerac.command_line.compile import compile_command
 from kerac.command_line.export import export_command
 from kerac.command_line.info import info_command
@@ -107,5 +108,6 @@ for command in (
     info_command,
     bench_command,
     profile_command,
+    cache_command,
 ):
     application.add_command(command)

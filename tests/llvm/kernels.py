@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-from functools import cache
-from typing import Any
 
 import numpy as np
 
-from kerac.backends.llvm.jit import target_machine
+from kerac.backends.llvm.jit import Code
 from kerac.backends.llvm.kernel import Emitter, Kernel, KernelBuilder
+from kerac.backends.llvm.object_code import emit_object
 from kerac.backends.llvm.target import find_target
-
-
-@cache
-def machine() -> Any:
-    return target_machine(find_target())
 
 
 def builder(lanes: int = 4) -> KernelBuilder:
@@ -33,13 +27,7 @@ def kernel_text(kernel: Kernel) -> str:
 
 def run(kernel: Kernel, *arrays: np.ndarray, **dims: int) -> None:
     """Call the kernel on the arrays, in the order of its pointers."""
-    from llvmlite import binding
-
-    module = binding.parse_assembly(kernel_text(kernel))
-    module.verify()
-    engine = binding.create_mcjit_compiler(module, target_machine(find_target()))
-    engine.finalize_object()
-    address = engine.get_function_address(kernel.name)
+    code = Code(emit_object(kernel_text(kernel), find_target()), [kernel.name])
     addresses = [ctypes.c_void_p(array.ctypes.data) for array in arrays]
     symbols = [ctypes.c_int64(dims[name]) for name in kernel.dims]
-    ctypes.CFUNCTYPE(None)(address)(*addresses, *symbols)
+    ctypes.CFUNCTYPE(None)(code.address(kernel.name))(*addresses, *symbols)

@@ -142,7 +142,7 @@ def test_no_library_is_called_in_f32(name: str) -> None:
     operands = "x, x" if name == "power" else "x"
     graph = parse(f"def f(x: f32[N]):\n    return {name}({operands})\n")
     target = find_target()
-    text = build_modules({target: lower_graph(graph, target)}, "model", 0).texts[target]
+    text = build_modules({target: lower_graph(graph, target)}, "model").texts[target]
     intrinsics = set(re.findall(r"declare .* @([\w.]+)\(", text))
     assert not {name for name in intrinsics if name.split(".")[1] not in INSTRUCTIONS}
 
