@@ -168,6 +168,7 @@ def _attributes(target: Target) -> str:
     vector_bits = target.vector_bytes * 8
     values = {
         "target-cpu": target.cpu,
+        **({"tune-cpu": target.tune} if target.tune else {}),
         "target-features": target.features,
         "prefer-vector-width": vector_bits,
         "min-legal-vector-width": vector_bits,

@@ -22,6 +22,7 @@ class Target:
     features: str
     vector_bytes: int
     vector_registers: int
+    tune: str = ""  # the processor in whose order of instructions code comes
     first_level_cache: int = 32 * 1024
     second_level_cache: int = 512 * 1024
     needs: tuple[str, ...] = ()  # what a processor must have, see `processor.py`
@@ -125,11 +126,18 @@ def _native(triple: str, machine: str) -> Target:
     features = binding.get_host_cpu_features()
     text = features.flatten()
     if machine in ("x86_64", "amd64"):
+        level = X86["x86-64"]
         if features.get("avx512f") and features.get("avx512vl"):
-            return Target(NATIVE, triple, cpu, f"{text},-prefer-256-bit", 64, 32)
-        if features.get("avx2") and features.get("fma"):
-            return Target(NATIVE, triple, cpu, text, 32, 16)
-        return Target(NATIVE, triple, cpu, text, 16, 16)
+            level = X86["avx512"]
+        elif features.get("avx2") and features.get("fma"):
+            level = X86["avx2"]
+        if level.features:
+            text = f"{text},{level.features}"
+        # LLVM's models of single processors move loads of our kernels about; those of levels leave
+        # them where they are
+        return Target(
+            NATIVE, triple, cpu, text, level.vector_bytes, level.vector_registers, level.cpu
+        )
     if machine in ("aarch64", "arm64"):
         return Target(NATIVE, triple, cpu, text, 16, 32)
     return Target(NATIVE, triple, cpu, text, 4, 16)
