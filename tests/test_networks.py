@@ -73,6 +73,19 @@ def test_native_code_gives_the_numbers_of_keras(
     assert (kerac.load(network_library(name))(x) == executable(x)).all()
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_libraries_give_the_same_bits_for_any_number_of_threads(
+    name: str, network_library: Callable[[str], Path]
+) -> None:
+    x = NETWORKS[name].sample(3)
+    library = kerac.load(network_library(name), threads=1)
+    expected = library(x)
+    for threads in (2, 3, 5):
+        library.threads = threads
+        assert (library(x) == expected).all()
+        assert (library(x[:1]) == expected[:1]).all()
+
+
 @needs_emulator
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("processor", ["qemu64", "Haswell"])

@@ -20,6 +20,7 @@ from kerac.ir import Graph, evaluate_graph, parse
 from kerac.runtime import Executable, InputError, load
 from kerac.runtime.abi import KeracParallel, ParallelFor
 from tests.compare import assert_close
+from tests.emulator import needs
 from tests.llvm.native import random_inputs
 from tests.random_graphs import Grower
 
@@ -130,6 +131,20 @@ def test_a_parallel_for_of_the_caller(library: Path, order: Callable[[range], ra
     assert bits(executable(x)) == expected
     assert counts
     assert max(counts) == 5
+
+
+@needs("cc")
+def test_a_parallel_for_of_a_c_program(library: Path, tmp_path: Path) -> None:
+    source, program = Path(__file__).parent / "parallel.c", tmp_path / "parallel"
+    flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-pthread", f"-I{library.parent}"]
+    paths = [str(library), f"-Wl,-rpath,{library.parent}", "-o", str(program)]
+    subprocess.run(["cc", *flags, str(source), *paths, "-lm"], check=True)
+    done = subprocess.run([program], capture_output=True, text=True, check=True, timeout=60)
+    (regions, tasks), *others = ([*map(int, line.split())] for line in done.stdout.splitlines())
+    assert (regions, tasks) == (0, 0)  # one thread needs none of the program's
+    for threads, (regions, tasks) in enumerate(others, start=2):
+        assert regions > 0
+        assert regions < tasks <= regions * threads
 
 
 SCRIPT = """
