@@ -33,9 +33,9 @@ class Target:
         found = set()
         if self.triple.startswith(("x86_64", "amd64")):
             found = {"scale"} if self.vector_bytes == 64 else set()
-            found |= {"half"} if self.vector_bytes >= 32 else set()
+            found |= {"half", "round"} if self.vector_bytes >= 32 else set()
         elif self.triple.startswith(("aarch64", "arm64")):
-            found = {"half"}
+            found = {"half", "round"}
         return frozenset(found)
 
     def lanes(self, dtype_bytes: int = 4) -> int:

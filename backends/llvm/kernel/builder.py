@@ -29,7 +29,7 @@ class KernelBuilder(ControlFlow):
     """A kernel under construction. `lanes` is the number of f32 lanes of the target's vectors.
 
     `abilities` names what the target does in one instruction: "scale" multiplies by a power of
-    two, "half" converts between f16 and f32.
+    two, "half" converts between f16 and f32, "round" rounds to an integer.
     """
 
     def __init__(self, name: str, lanes: int, abilities: Collection[str] = ()) -> None:

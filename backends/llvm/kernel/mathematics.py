@@ -250,13 +250,25 @@ class KernelMathematics:
             return x if x.kind.is_unsigned else self.k.compute("maximum", x, -x)
         return self.k.compute("absolute", x)
 
+    @narrow_in_f32
     def floor(self, x: Any) -> Any:
         """The next integer towards minus infinity."""
-        return self.k.compute("floor", x)
+        if "round" in self.k.abilities:
+            return self.k.compute("floor", x)
+        nearest = self.round(x)
+        return nearest - self.k.select(self.k.compare("greater", nearest, x), 1.0, 0.0, x.kind)
 
+    @narrow_in_f32
     def round(self, x: Any) -> Any:
         """The nearest integer, halves to even."""
-        return self.k.compute("round", x)
+        k = self.k
+        if "round" in k.abilities:
+            return k.compute("round", x)
+        # a number from this one on is an integer; below it, adding it moves the fraction out
+        end = 2.0**52 if x.kind.dtype == "f64" else 2.0**23
+        moved = k.compute("copysign", k.number(end, x.kind), x)
+        nearest = k.compute("copysign", (x + moved) - moved, x)
+        return k.select(k.compare("less", self.abs(x), end), nearest, x)
 
     def maximum(self, x: Any, y: Any) -> Any:
         """The larger one."""
