@@ -26,11 +26,14 @@ from kerac.runtime.errors import InputError, LibraryError
 
 _DENSE_AND_ALIGNED = 0x101  # NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED
 addressof = ctypes.addressof
+empty, ndarray = np.empty, np.ndarray
 byte_in: Callable[[Any], ctypes.c_char] = ctypes.c_char.from_buffer
 
 _PLAN_LIMIT = 256  # shapes remembered
 
-Shapes = tuple[tuple[int, ...], ...]
+Shapes = tuple[int, ...] | tuple[tuple[int, ...], ...]  # of one input, or of each
+# pointers made beforehand pass faster than addresses do
+PointerFunction = ctypes.CFUNCTYPE(ctypes.c_int)
 
 
 class Executable:
@@ -60,11 +63,11 @@ class Executable:
         self._save = save
         self._keepalive = keepalive
         self._structure = structure
-        self._function = structure.run
+        self._function = PointerFunction(ctypes.cast(structure.run, ctypes.c_void_p).value)
         self._input_dtypes = tuple(tensor.numpy_dtype for tensor in self.info.inputs)
         self._output_dtypes = tuple(tensor.numpy_dtype for tensor in self.info.outputs)
         self._parallel = KeracParallel()
-        self._parallel_address = ctypes.addressof(self._parallel)
+        self._parallel_pointer = ctypes.byref(self._parallel)
         self.threads = available_threads() if threads is None else threads
         self._plans: dict[Shapes, _Plan] = {}
         # output number -> number of the input that it is written over
@@ -108,7 +111,7 @@ class Executable:
         """The output for `arguments`, or a tuple where the model has several."""
         arrays = arguments if self._are_ready(arguments) else arrange(self.info, arguments)
         plan = self._plan(arrays)
-        outputs = [np.empty(shape, dtype) for shape, dtype in plan.outputs]
+        outputs = [empty(shape, dtype) for shape, dtype in plan.outputs]
         if self._replaced:
             arrays = list(arrays)
             for number, place in self._replaced.items():
@@ -167,20 +170,22 @@ class Executable:
 
     def _are_ready(self, arguments: tuple[Any, ...]) -> bool:
         """Whether the arguments can be read as they are; their shapes are checked by the plan."""
-        if len(arguments) != len(self._input_dtypes):
+        dtypes = self._input_dtypes
+        if len(arguments) != len(dtypes):
             return False
-        for array, dtype in zip(arguments, self._input_dtypes, strict=True):
-            if type(array) is not np.ndarray:
+        for place, array in enumerate(arguments):
+            if type(array) is not ndarray:
                 return False
+            dtype = array.dtype
             # arrays from files and other processes have equal dtypes that are other objects
-            if array.dtype is not dtype and array.dtype != dtype:
+            if dtype is not dtypes[place] and dtype != dtypes[place]:
                 return False
             if array.flags.num & _DENSE_AND_ALIGNED != _DENSE_AND_ALIGNED:
                 return False
         return True
 
     def _plan(self, arrays: Sequence[Array]) -> _Plan:
-        shapes = tuple([array.shape for array in arrays])
+        shapes = arrays[0].shape if len(arrays) == 1 else tuple([array.shape for array in arrays])
         plan = self._plans.get(shapes)
         if plan is None:
             plan = self._make_plan(arrays)
@@ -199,7 +204,8 @@ class Executable:
                 zip(self.outputs, self._output_dtypes, strict=True)
             )
         ]
-        return _Plan(dims, address, self._structure.workspace_size(address), outputs)
+        size = self._structure.workspace_size(address)
+        return _Plan(dims, ctypes.byref(dims), size, outputs)
 
     def _output_shape(
         self, index: int, tensor: TensorInfo, bound: tuple[int, ...], dims: int
@@ -234,27 +240,39 @@ class Executable:
             frame.grow(plan.workspace_size)
         try:
             # a quarter of the time of array.ctypes.data
-            frame.inputs[:] = [addressof(byte_in(array)) for array in arrays]
-            frame.outputs[:] = [addressof(byte_in(array)) for array in outputs]
+            for place, array in enumerate(arrays):
+                frame.inputs[place] = addressof(byte_in(array))
+            for place, array in enumerate(outputs):
+                frame.outputs[place] = addressof(byte_in(array))
         except (TypeError, ValueError):  # read-only, empty, or of a dtype that buffers do not know
             frame.inputs[:] = [array.ctypes.data for array in arrays]
             frame.outputs[:] = [array.ctypes.data for array in outputs]
-        addresses = (
-            frame.inputs_address,
-            frame.outputs_address,
-            plan.dims_address,
-            frame.workspace_address,
-            self._parallel_address,
-        )
         if steps is None:
-            code = self._function(*addresses)
+            code = self._function(
+                frame.input_pointer,
+                frame.output_pointer,
+                plan.dims_pointer,
+                frame.workspace_pointer,
+                self._parallel_pointer,
+            )
         else:
-            function = ctypes.cast(self._function, ctypes.c_void_p).value
-            sizes = [array.nbytes for array in arrays[: steps.moving]]
-            code = steps.run(function, addresses, sizes)
+            code = self._run_steps(plan, frame, arrays, steps)
         self._free.append(frame)
         if code:
             self._check(code)
+
+    def _run_steps(
+        self, plan: _Plan, frame: _Frame, arrays: Sequence[Array], steps: Steps
+    ) -> int:
+        function = ctypes.cast(self._function, ctypes.c_void_p).value
+        addresses = (
+            addressof(frame.inputs),
+            addressof(frame.outputs),
+            addressof(plan.dims),
+            frame.workspace_address,
+            addressof(self._parallel),
+        )
+        return steps.run(function, addresses, [array.nbytes for array in arrays[: steps.moving]])
 
     def _check(self, code: int) -> None:
         if code:
@@ -305,8 +323,8 @@ class Steps:
 class _Plan:
     """What all calls with the same input shapes share."""
 
-    dims: ctypes.Array[ctypes.c_int64]  # kept alive for dims_address
-    dims_address: int
+    dims: ctypes.Array[ctypes.c_int64]
+    dims_pointer: Any
     workspace_size: int
     outputs: list[tuple[tuple[int, ...], np.dtype[Any]]]
 
@@ -317,8 +335,9 @@ class _Frame:
     def __init__(self, input_count: int, output_count: int) -> None:
         self.inputs = (ctypes.c_void_p * input_count)()
         self.outputs = (ctypes.c_void_p * output_count)()
-        self.inputs_address = ctypes.addressof(self.inputs)
-        self.outputs_address = ctypes.addressof(self.outputs)
+        self.input_pointer = ctypes.byref(self.inputs)
+        self.output_pointer = ctypes.byref(self.outputs)
+        self.workspace_pointer: Any = None
         self.size = -1
         self.workspace_address = 0
 
@@ -326,6 +345,8 @@ class _Frame:
         """Make the workspace at least `size` bytes long."""
         self._block = np.empty(size + 2 * ALIGNMENT, np.uint8)
         self.workspace_address = -(-self._block.ctypes.data // ALIGNMENT) * ALIGNMENT
+        start = ctypes.c_char.from_address(self.workspace_address)
+        self.workspace_pointer = ctypes.byref(start)
         self.size = size
 
 

@@ -87,22 +87,22 @@ def find_twin(lowering: Lowering, group: Group) -> Group | None:
 
 
 class Tasks(NamedTuple):
-    """Work that may be shared out: body(number) for all below `count`, each worth `cost`."""
+    """Work that may be shared out: body(number) for all below `total`, each worth `cost`."""
 
-    count: Index
+    total: Index
     body: Callable[[Index], None]
     cost: Index
 
 
 def _side_by_side(k: GroupKernel, several: Sequence[Tasks]) -> None:
     """The same number of tasks of each op, all in parallel."""
-    count, _, cost = several[0]
+    total, _, cost = several[0]
 
     def task(op: Index, number: Index) -> None:
         for place, tasks in enumerate(several):
             k.when(k.compare("equal", op, place), partial(tasks.body, number))
 
-    k.parallel({"op": len(several), "n": count}, task, cost=cost)
+    k.parallel({"op": len(several), "n": total}, task, cost=cost)
 
 
 class Span(NamedTuple):

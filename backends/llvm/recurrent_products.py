@@ -50,7 +50,8 @@ class Weights:
     @property
     def bytes(self) -> int:
         """Of all weights that a step reads."""
-        return (self.features + self.units.units) * self.columns * numpy_dtype(self.dtype).itemsize
+        size = (self.features + self.units.units) * self.columns
+        return int(size * numpy_dtype(self.dtype).itemsize)
 
     @property
     def depth(self) -> int:

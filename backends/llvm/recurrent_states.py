@@ -15,6 +15,7 @@ from kerac.ir.ops.constant import Item
 from kerac.ir.ops.recurrent import LSTM, Recurrent
 from kerac.ir.types import TensorType
 
+APART = 32  # elements between rows of states, whose threads would otherwise share cache lines
 KEPT = ("state", "cell", "output")  # what lives on from step to step
 
 
@@ -55,7 +56,7 @@ class States:
             names += ["update", "reset"]
         self.pointers: dict[str, Pointer] = {}
         for name in names:
-            type_ = TensorType(dtype, (batch, units.row * (2 if name == "state" else 1)))
+            type_ = TensorType(dtype, (batch, self._width(name)))
             self.pointers[name] = working_memory(k, type_, name)
 
     def _puts_out_other_than_state(self) -> bool:
@@ -68,9 +69,11 @@ class States:
 
     def place(self, name: str, row: Index, half: Index) -> Index:
         """Where a row of a state begins."""
-        if name == "state":
-            return row * (2 * self.units.row) + half
-        return row * self.units.row
+        start: Index = row * self._width(name)
+        return start + half if name == "state" else start
+
+    def _width(self, name: str) -> int:
+        return self.units.row * (2 if name == "state" else 1) + APART
 
     def other(self, half: Index) -> Index:
         """The half of `state` that is not `half`."""

@@ -9,7 +9,7 @@ from typing import Any
 from kerac.backends.llvm.kernel import Index, Kind, Pointer, Register
 from kerac.backends.llvm.lowering import GroupKernel
 from kerac.backends.llvm.recurrent_cells import Phase
-from kerac.backends.llvm.recurrent_states import Step
+from kerac.backends.llvm.recurrent_states import APART, Step
 from kerac.backends.llvm.recurrent_tables import RowNumbers
 from kerac.backends.llvm.recurrent_weights import (
     BLOCK,
@@ -250,10 +250,11 @@ class Corner:
         self, k: GroupKernel, layouts: Sequence[GateLayout], batch: DimLike, dtype: str
     ) -> None:
         self.k = k
-        self.width = layouts[0].units.lanes * max(
+        vectors = max(
             layout.gates * max(wide_span(layout), narrow_span(layout, 2, k.target))
             for layout in layouts
         )
+        self.width = layouts[0].units.lanes * vectors + APART
         self.pointer = working_memory(k, TensorType(dtype, (batch, self.width)), "corner")
 
     def gates(
