@@ -20,11 +20,12 @@ def test_arrays_alive_together_do_not_overlap(seed: int) -> None:
     alive: dict[object, set[int]] = {}
     for step, launch in enumerate(plan.launches):
         for buffer in launch.buffers:
-            alive.setdefault(buffer, set()).add(step)
+            alive.setdefault(buffer.memory, set()).add(step)
     spans = {buffer: range(min(alive[buffer]), max(alive[buffer]) + 1) for buffer in memory.slots}
     for (a, one), (b, other) in combinations(memory.slots.items(), 2):
         together = set(spans[a]) & set(spans[b])
         if together and one.factor == other.factor:
             assert one.offset + one.size <= other.offset or other.offset + other.size <= one.offset
     dims = dict.fromkeys(plan.graph.symbols, 3)
-    assert substitute(memory.total, dims) >= lower_bound(plan, dims)
+    total, used = (substitute(size, dims) for size in (memory.total, memory.most_used))
+    assert total >= used >= lower_bound(plan, dims)
