@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,7 @@ def compile_library(
 
     _check_library_kind(path)
     targets = find_targets(target)
-    trace = run_pipeline(fix_dims(graph_of(model), batch, dims))
+    trace = run_pipeline(fix_dims(graph_of(model, for_file=True), batch, dims))
     return save_library(trace.graph, targets, path, trace, threads)
 
 
@@ -114,7 +115,7 @@ def export_onnx(model: Any, path: str | os.PathLike[str], opset: int | None = No
     from kerac.backends.onnx import export_graph, write_model
     from kerac.saving.atomic import atomic_output
 
-    graph = graph_of(model)
+    graph = graph_of(model, for_file=True)
     exported = export_graph(graph) if opset is None else export_graph(graph, opset)
     write_model(exported, path, atomic_output)
 
@@ -134,8 +135,11 @@ def lower(
     return trace, plan
 
 
-def graph_of(model: Any) -> Graph:
-    """The graph of a model, of a file that holds one, or itself."""
+def graph_of(model: Any, for_file: bool = False) -> Graph:
+    """The graph of a model, of a file that holds one, or itself.
+
+    With `for_file` it is said what takes the place of text, which only Python reads.
+    """
     if isinstance(model, Graph):
         return model
     if isinstance(model, (str, os.PathLike)):
@@ -150,6 +154,13 @@ def graph_of(model: Any) -> Graph:
     graph = model.trace()
     if not isinstance(graph, Graph):
         raise UnsupportedError(f"compile: {type(model).__name__} does not trace to a graph")
+    if for_file and model.text_inputs() is not None:
+        inputs = ", ".join(f"{value.name}: {value.type}" for value in graph.inputs)
+        warnings.warn(
+            f"{graph.name}: reads text, but native code has none: its inputs are {inputs}, "
+            "what the layers of these names make of texts",
+            stacklevel=3,
+        )
     return graph
 
 

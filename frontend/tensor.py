@@ -46,7 +46,7 @@ class KerasTensor:
     @property
     def dtype(self) -> str:
         """Keras's name of the dtype."""
-        return self.type.numpy_dtype.name
+        return "string" if self.type.dtype == "string" else self.type.numpy_dtype.name
 
     @property
     def ndim(self) -> int:

@@ -13,6 +13,7 @@ from kerac.layers.borders import (
     ZeroPadding2D,
     ZeroPadding3D,
 )
+from kerac.layers.categories import CategoryEncoding, Discretization
 from kerac.layers.convolution import (
     Conv1D,
     Conv2D,
@@ -129,6 +130,13 @@ from kerac.layers.preprocessing import Normalization, Rescaling
 from kerac.layers.recurrent import GRU, LSTM, RNN, SimpleRNN
 from kerac.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from kerac.layers.reshaping import Flatten, Identity, Permute, RepeatVector, Reshape
+from kerac.layers.text import (
+    HashedCrossing,
+    Hashing,
+    IntegerLookup,
+    StringLookup,
+    TextVectorization,
+)
 from kerac.layers.transposed_convolution import (
     Conv1DTranspose,
     Conv2DTranspose,
@@ -162,6 +170,7 @@ __all__ = [
     "AvgPool3D",
     "BatchNormalization",
     "Bidirectional",
+    "CategoryEncoding",
     "CenterCrop",
     "Concatenate",
     "Conv1D",
@@ -183,6 +192,7 @@ __all__ = [
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
+    "Discretization",
     "Dot",
     "Dropout",
     "EinsumDense",
@@ -206,9 +216,12 @@ __all__ = [
     "GlobalMaxPooling3D",
     "GroupNormalization",
     "GroupQueryAttention",
+    "HashedCrossing",
+    "Hashing",
     "Identity",
     "Input",
     "InputLayer",
+    "IntegerLookup",
     "LSTMCell",
     "Lambda",
     "Layer",
@@ -269,7 +282,9 @@ __all__ = [
     "SpatialDropout3D",
     "SpectralNormalization",
     "StackedRNNCells",
+    "StringLookup",
     "Subtract",
+    "TextVectorization",
     "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",

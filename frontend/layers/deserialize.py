@@ -138,4 +138,4 @@ def _computes(described: SerializedObject) -> bool:
     """Whether the dtype in a config is that of a computation, and not of an input or a result."""
     if described.kind.startswith("ops.") or (described.module is None and is_operation(described)):
         return False
-    return described.class_name != "InputLayer"
+    return described.class_name not in ("InputLayer", "Hashing", "HashedCrossing")

@@ -9,10 +9,11 @@ from kerac.ir import symbol
 from kerac.ir.errors import CompileError, UnsupportedError
 from kerac.ir.types import TensorType, dtype_name
 from kerac.layers.base import Layer
+from kerac.layers.text.base import TextType
 from kerac.tensor import KerasTensor, Node
 
 INPUT_DTYPES = (
-    *("float32", "bool", "int8", "int16", "int32", "int64"),
+    *("float32", "string", "bool", "int8", "int16", "int32", "int64"),
     *("uint8", "uint16", "uint32", "uint64"),
 )
 
@@ -60,7 +61,10 @@ class InputLayer(Layer):
         self.built = True
         node = Node(self, (), {})
         dims = tuple(symbol("unknown") if dim is None else dim for dim in self.batch_shape)
-        type_ = TensorType(dtype_name(self.dtype), dims)
+        if self.dtype == "string":
+            type_: TensorType = TextType("string", dims)
+        else:
+            type_ = TensorType(dtype_name(self.dtype), dims)
         node.outputs = KerasTensor(type_, node, 0, str(self.name))
         self.nodes.append(node)
 

@@ -15,6 +15,7 @@ from kerac.layers.input import InputLayer
 from kerac.layers.operation import Operation
 from kerac.layers.sharing import number_shared
 from kerac.models.model import Model
+from kerac.models.text_inputs import TextInputs, reads_text
 from kerac.models.topology import find_topology, with_own_inputs
 from kerac.structure import leaves, map_structure
 from kerac.tensor import KerasTensor
@@ -49,6 +50,9 @@ class Functional(Model):
         self._flat_inputs: list[KerasTensor] = leaves(inputs)
         self._flat_outputs: list[KerasTensor] = leaves(outputs)
         self._topology = find_topology(self._flat_inputs, self._flat_outputs, str(self.name))
+        self._text: TextInputs | None = None
+        if reads_text(self._topology.nodes):
+            self._text = TextInputs(self)
         self.built = True
 
     @property
@@ -107,8 +111,11 @@ class Functional(Model):
         return list(self._topology.layers)
 
     def functional(self) -> Functional:
-        """The model itself."""
-        return self
+        """The model itself; of one that reads text the network after the text."""
+        return self if self._text is None else self._text.network
+
+    def text_inputs(self, x: Any = None) -> TextInputs | None:
+        return self._text
 
     # Tracing
 

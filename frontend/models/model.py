@@ -22,6 +22,7 @@ from kerac.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from kerac.models.functional import Functional
+    from kerac.models.text_inputs import TextInputs
     from kerac.runtime import Executable
 
 
@@ -121,8 +122,24 @@ class Model(Trainer, Layer, registered=False):
         """The graph that the model computes."""
         return self.trace()
 
+    def text_inputs(self, x: Any = None) -> TextInputs | None:
+        """What runs in Python before the network, which `functional` returns; x is on its way."""
+        return None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        text = self.text_inputs(args[0] if args else None)
+        if text is None:
+            return super().__call__(*args, **kwargs)
+        if any(isinstance(x, KerasTensor | Value) for x in leaves(args)):
+            raise UnsupportedError(
+                f"{self.name}: reads text, but is called inside another model",
+                remedy="Call its layers one by one, or it before the other model.",
+            )
+        return text.network(text.encode(args[0]), *args[1:], **kwargs)
+
     def _version(self) -> Any:
-        return tuple((id(v), v.version) for v in self.weights)
+        adapted = tuple(getattr(layer, "adapted", 0) for layer in self.walk())
+        return adapted, tuple((id(v), v.version) for v in self.weights)
 
     # Predictions
 
@@ -193,7 +210,8 @@ class Model(Trainer, Layer, registered=False):
 
     def _arrays(self, x: Any) -> list[np.ndarray[Any, Any]]:
         model = self.functional()
-        given = model.in_order(x)
+        text = self.text_inputs()
+        given = model.in_order(x if text is None else text.encode(x))
         if len(given) != len(model.inputs):
             raise CompileError(
                 f"{self.name}: takes {len(model.inputs)} inputs ({', '.join(model.input_names)}), "

@@ -160,7 +160,7 @@ class _Drawer:
                 self.add(layer, cluster)
             else:
                 to.members.append(self.box(layer))
-        for node in model.functional()._topology.nodes:
+        for node in _whole(model)._topology.nodes:
             for position, tensor in enumerate(node.inputs):
                 self.connect(model, tensor, node, position)
 
@@ -170,7 +170,7 @@ class _Drawer:
         if isinstance(model, Sequential) and isinstance(source, InputLayer):
             return
         while self.options.nested and isinstance(source, Functional | Sequential):
-            tensor = source.functional().outputs[tensor.position]
+            tensor = source.outputs[tensor.position]
             source = tensor.node.layer
         while self.options.nested and isinstance(target, Functional | Sequential):
             if isinstance(target, Sequential):
@@ -202,6 +202,10 @@ class _Drawer:
                 yield Cell("", "Trainable", "forestgreen")
             else:
                 yield Cell("", "Non-trainable", "firebrick")
+
+
+def _whole(model: Functional | Sequential) -> Functional:
+    return model.whole() if isinstance(model, Sequential) else model
 
 
 def _activation_name(activation: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,7 @@ class SavedLayer:
 
     def __init__(self, layer: Layer, known: dict[Layer, SavedLayer]) -> None:
         known[layer] = self
+        self.layer = layer
         self.class_name = type(layer).__name__
         self.name = str(layer.name)
         self.trainable = layer.trainable
@@ -90,6 +91,7 @@ def load_model(
         model = build_model(file.config, file.label)
         if file.weights is not None:
             assign_weights(model, file.weights)
+        load_assets(model, file)
         if compile and file.config.compile_config:
             restore_training(model, file)
     return model
@@ -197,7 +199,38 @@ def save_model(model: Model, path: str | os.PathLike[str], overwrite: bool = Tru
         config["compile_config"] = training
         if model.optimizer is not None:
             root.children["optimizer"] = SavedOptimizer(model.optimizer)
-    write_archive(path, config, metadata, root, _value)
+    files = {
+        f"{place}{name}": text
+        for place, layer in _asset_places(root)
+        for name, text in layer.assets().items()
+    }
+    write_archive(path, config, metadata, root, _value, files)
+
+
+def _asset_places(root: SavedLayer) -> Iterator[tuple[str, Any]]:
+    """Where each layer that has a vocabulary keeps it."""
+    from kerac.saving.layout import keras_layout
+
+    for group in keras_layout(root):
+        layer = getattr(group.node, "layer", None)
+        if hasattr(layer, "assets"):
+            yield group.path.removesuffix("vars"), layer
+
+
+def load_assets(model: Model, file: ModelFile) -> None:
+    """Give layers the vocabularies that the file holds."""
+    if not file.assets:
+        return
+    for place, layer in _asset_places(saved(model)):
+        found = {
+            name.removeprefix(place): text
+            for name, text in file.assets.items()
+            if name.startswith(place)
+        }
+        try:
+            layer.load_assets(found)
+        except CompileError as error:
+            raise error.with_details(thing=file.label) from None
 
 
 def _training_config(model: Model) -> dict[str, Any] | None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+
+from kerac.ir import Value
 from kerac.ir.errors import CompileError
 from kerac.layers.base import REGISTRY, Layer, map_shapes
 from kerac.layers.deserialize import decoded, deserialize_layer, listed_layers
 from kerac.layers.input import InputLayer
+from kerac.layers.text.base import TextLayer
 from kerac.models.functional import Functional
 from kerac.models.model import Model
 from kerac.names import name_scope
@@ -73,7 +77,7 @@ class Sequential(Model):
         if isinstance(first, InputLayer):
             self._build_functional(first.output)
         elif isinstance(first, Functional | Sequential) and first.built:
-            self._build_functional(_inputs_like(first.functional()))
+            self._build_functional(_inputs_like(first))
 
     def build(self, input_shape: Any = None) -> None:
         """Make the weights for inputs of this shape."""
@@ -109,6 +113,20 @@ class Sequential(Model):
         return [layer for layer in self._stack if not isinstance(layer, InputLayer)]
 
     def functional(self) -> Functional:
+        """The functional model that does the same, without what reads text."""
+        return self.whole().functional()
+
+    def text_inputs(self, x: Any = None) -> Any:
+        begins_with_text = bool(self._stack) and isinstance(self._stack[0], TextLayer)
+        if begins_with_text and not isinstance(x, KerasTensor | Value | None):
+            array = np.asarray(x)
+            dtype = array.dtype.name if array.dtype.kind in "biuf" else "string"
+            layer = InputLayer(batch_shape=(None, *array.shape[1:]), dtype=dtype)
+            self._stack.insert(0, layer)
+            self._rebuild()
+        return None if self._functional is None else self._functional.text_inputs()
+
+    def whole(self) -> Functional:
         """The functional model that does the same."""
         if self._functional is None:
             raise CompileError(
@@ -120,12 +138,12 @@ class Sequential(Model):
     def call(self, inputs: Any, mask: Any = None) -> Any:
         if self._functional is None and not self._stack:
             return inputs
-        return self.functional().call(inputs, mask)
+        return self.whole().call(inputs, mask)
 
     def __getattr__(self, name: str) -> Any:
         if name in ("inputs", "outputs", "input", "output", "input_shape", "output_shape",
                     "input_names", "output_names", "operations"):  # fmt: skip
-            return getattr(self.functional(), name)
+            return getattr(self.whole(), name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     # Configs
@@ -157,7 +175,7 @@ class Sequential(Model):
         return model
 
 
-def _inputs_like(model: Functional) -> Any:
+def _inputs_like(model: Any) -> Any:
     """New inputs for a model that begins with another one."""
     return map_structure(
         lambda x: InputLayer(batch_shape=x.shape, dtype=x.dtype).output, model.input

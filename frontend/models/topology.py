@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,13 +103,18 @@ def _check_names(layers: Sequence[Layer], model: str) -> None:
         )
 
 
-def with_own_inputs(inputs: Any, outputs: Any) -> tuple[Any, Any]:
-    """The same computation from new inputs, for those that are results of layers."""
+def with_own_inputs(
+    inputs: Any, outputs: Any, input_for: Callable[[KerasTensor], KerasTensor] | None = None
+) -> tuple[Any, Any]:
+    """The same computation from new inputs, for those that are results of layers.
+
+    `input_for` makes a new input, or returns the tensor if that stays one.
+    """
     flat: list[KerasTensor] = leaves(inputs)
     nodes, _ = _visit(flat, leaves(outputs))
     new: dict[KerasTensor, KerasTensor] = {}
     for tensor in flat:
-        new[tensor] = tensor if isinstance(tensor.node.layer, InputLayer) else _input_like(tensor)
+        new[tensor] = (input_for or _input_like)(tensor)
 
     def swap(x: Any) -> Any:
         return new.get(x, x) if isinstance(x, KerasTensor) else x
@@ -130,5 +135,7 @@ def with_own_inputs(inputs: Any, outputs: Any) -> tuple[Any, Any]:
 
 
 def _input_like(tensor: KerasTensor) -> KerasTensor:
+    if isinstance(tensor.node.layer, InputLayer):
+        return tensor
     output: KerasTensor = InputLayer(batch_shape=tensor.shape, dtype=tensor.dtype).output
     return output

@@ -11,7 +11,8 @@ import os
 import struct
 import zipfile
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +21,7 @@ from kerac.saving.limits import DEFAULT_LIMITS, MEBI, Limits, readable_size
 from kerac.saving.source import FileSource, source_name, unreadable
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+ASSETS, VOCABULARY = "assets/", "vocabulary.txt"
 OTHER_WEIGHTS = {
     "model.weights.npz": "its weights are in NumPy's format",
     "model.weights.json": "its weights are spread over several files",
@@ -39,6 +41,8 @@ class Archive:
     config: bytes
     metadata: bytes | None
     weights: bytes
+    assets: Mapping[str, str] = field(default_factory=dict)
+    """Vocabularies by the path of their member below `assets/`."""
 
     @property
     def weights_label(self) -> str:
@@ -77,8 +81,13 @@ def read_folder(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) -
 
     try:
         metadata = read(METADATA, limits.metadata_bytes) if (folder / METADATA).exists() else None
+        found = (x.relative_to(folder).as_posix() for x in folder.rglob(VOCABULARY))
         return Archive(
-            label, read(CONFIG, limits.config_bytes), metadata, read(WEIGHTS, limits.weights_bytes)
+            label,
+            read(CONFIG, limits.config_bytes),
+            metadata,
+            read(WEIGHTS, limits.weights_bytes),
+            _assets(found, read, label, limits),
         )
     except OSError as error:
         raise unreadable(path, error) from None
@@ -113,12 +122,36 @@ def _read(file: BinaryIO, label: str, limits: Limits) -> Archive:
                 if METADATA in infos
                 else None,
                 _member(archive, infos, WEIGHTS, label, limits.weights_bytes, limits),
+                _assets(
+                    infos,
+                    lambda name, limit: _member(archive, infos, name, label, limit, limits),
+                    label,
+                    limits,
+                ),
             )
     except FormatError:
         raise
     # zipfile meets damage with whatever error it stumbles over: all of them say the same to a user.
     except Exception as error:
         raise _damaged(label, str(error) or type(error).__name__) from None
+
+
+def _assets(
+    names: Iterable[str], read: Callable[[str, int], bytes], label: str, limits: Limits
+) -> dict[str, str]:
+    """The vocabularies among members, which may have so many bytes together."""
+    found: dict[str, str] = {}
+    left = limits.asset_bytes
+    for name in sorted(names):
+        if name.startswith(ASSETS) and name.endswith(f"/{VOCABULARY}"):
+            data = read(name, left)
+            left -= len(data)
+            try:
+                found[name.removeprefix(ASSETS)] = data.decode("utf-8")
+            except UnicodeDecodeError as error:
+                place = f"byte {error.start}"
+                raise FormatError(f"{label}: {name} is not text in UTF-8 ({place})") from None
+    return found
 
 
 def _damaged(label: str, reason: str) -> FormatError:

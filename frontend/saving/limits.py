@@ -25,6 +25,8 @@ class Limits:
     """`metadata.json` of an archive."""
     weights_bytes: int = 16 * GIBI
     """`model.weights.h5` once decompressed, and every array in an HDF5 file."""
+    asset_bytes: int = 256 * MEBI
+    """Vocabularies in an archive, together."""
     members: int = 10_000
     """Files in an archive."""
     expansion: int = 1_000

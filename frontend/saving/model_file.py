@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,8 @@ class ModelFile:
     config: SerializedObject
     keras_version: str | None
     weights: Weights | None
+    assets: Mapping[str, str] = field(default_factory=dict)
+    """Vocabularies by the paths that `keras_layout` gives to layers, and their names."""
 
 
 def read_model_file(source: FileSource, limits: Limits = DEFAULT_LIMITS) -> ModelFile:
@@ -94,7 +96,8 @@ def read_model_file(source: FileSource, limits: Limits = DEFAULT_LIMITS) -> Mode
     tree = read_tree(members.weights, limits, label=members.weights_label)
     weights = Weights(members.weights_label, tree, is_legacy=False)
     version = _version(metadata.get("keras_version"))
-    return ModelFile(label, kind, decode_config(config, config_label), version, weights)
+    decoded = decode_config(config, config_label)
+    return ModelFile(label, kind, decoded, version, weights, members.assets)
 
 
 def read_weights_file(source: FileSource, limits: Limits = DEFAULT_LIMITS) -> Weights:

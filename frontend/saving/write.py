@@ -8,13 +8,13 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from kerac.ir.errors import CompileError
-from kerac.saving.archive import CONFIG, METADATA, WEIGHTS
+from kerac.saving.archive import ASSETS, CONFIG, METADATA, WEIGHTS
 from kerac.saving.atomic import atomic_output
 from kerac.saving.layout import SavedGroup, SavedNode, keras_layout
 from kerac.saving.weights import SavedVariable
@@ -30,6 +30,7 @@ def write_archive(
     metadata: dict[str, Any],
     root: SavedNode,
     value_of: Callable[[SavedVariable], Array],
+    assets: Mapping[str, str] | None = None,
 ) -> None:
     """Write a `.keras` archive; `value_of` returns the array of a variable.
 
@@ -44,6 +45,8 @@ def write_archive(
         write_groups(buffer, keras_layout(root), value_of)
         # Stored, as Keras does: weights hardly compress.
         archive.writestr(_member(WEIGHTS), buffer.getbuffer())
+        for name, text in (assets or {}).items():
+            archive.writestr(_member(f"{ASSETS}{name}"), text)
 
 
 def write_weights(

@@ -163,6 +163,8 @@ def _is_numbers(data: Any) -> bool:
 def _checked(array: Array | None, what: str) -> Array | None:
     if array is None:
         return None
+    if what.startswith("x") and _is_text(array):
+        return array.astype(str)
     if array.dtype == object:
         try:
             array = array.astype("float32")
@@ -180,6 +182,13 @@ def _checked(array: Array | None, what: str) -> Array | None:
     if array.ndim == 0:
         raise CompileError(f"{what} is the single number {array}, but needs a row for each sample")
     return array
+
+
+def _is_text(array: Array) -> bool:
+    """Whether the elements are texts, which layers of a model may read."""
+    if array.dtype.kind == "O":
+        return bool(array.size) and all(isinstance(x, str) for x in array.flat)
+    return bool(array.dtype.kind == "U")
 
 
 def count_samples(data: Batch) -> int:
