@@ -154,7 +154,7 @@ def graph_of(model: Any, for_file: bool = False) -> Graph:
     graph = model.trace()
     if not isinstance(graph, Graph):
         raise UnsupportedError(f"compile: {type(model).__name__} does not trace to a graph")
-    if for_file and model.text_inputs() is not None:
+    if for_file and hasattr(model, "text_inputs") and model.text_inputs() is not None:
         inputs = ", ".join(f"{value.name}: {value.type}" for value in graph.inputs)
         warnings.warn(
             f"{graph.name}: reads text, but native code has none: its inputs are {inputs}, "

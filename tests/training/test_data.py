@@ -190,7 +190,7 @@ def test_weights_of_classes(labels: np.ndarray) -> None:
 MISTAKES: list[tuple[tuple[Any, ...], dict[str, Any], str]] = [
     ((X, Y[:4]), {}, r"the same number of samples.*\n.*x: 10 samples\n.*y: 4 samples"),
     ((X[:0], Y[:0]), {}, "x has no samples"),
-    ((np.array(["a", "b"]), Y[:2]), {}, "x holds <U1, but numbers"),
+    ((X[:2], np.array(["a", "b"])), {}, "y holds <U1, but numbers"),
     (([[1, 2], [3]], Y[:2]), {}, "x is no array"),
     ((X, None), {"class_weight": {0: 1.0}}, "needs one array of labels"),
     ((X, Y, Y), {"class_weight": {0: 1.0}}, "only one of them"),
