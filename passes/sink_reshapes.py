@@ -22,7 +22,8 @@ def _swapped(value: Value, moved: Value, op: Op, *operands: Value | None) -> Val
 def reshape_behind_elementwise(value: Value, uses: Uses) -> Value | None:
     """Compute each element first, then reshape.
 
-    Other operands must be reshaped alike, or broadcast the same way.
+    Other operands must be reshaped alike, or broadcast the same way, or a constant along the last
+    axis, which the reshape splits.
 
     def before(x: f32[N, 8, 6], y: f32[N, 8, 6]):
         a = reshape(x, shape=(N, 2, 4, 6))
@@ -30,13 +31,19 @@ def reshape_behind_elementwise(value: Value, uses: Uses) -> Value | None:
         scale: f32[6] = constant([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
         c = multiply(add(a, b), scale)
         d = relu(c)
-        return d
+        heads = reshape(x, shape=(N, 8, 2, 3))
+        bias: f32[2, 3] = constant([[6.0, 5.0, 4.0], [3.0, 2.0, 1.0]])
+        e = add(heads, bias)
+        return d, e
     def after(x: f32[N, 8, 6], y: f32[N, 8, 6]):
         scale: f32[6] = constant([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
         c = multiply(add(x, y), scale)
         d = relu(c)
         d_1 = reshape(d, shape=(N, 2, 4, 6))
-        return {"d": d_1}
+        bias: f32[6] = constant([6.0, 5.0, 4.0, 3.0, 2.0, 1.0])
+        e = add(x, bias)
+        e_1 = reshape(e, shape=(N, 8, 2, 3))
+        return {"d": d_1, "e": e_1}
     """
     if not isinstance(value.op, Elementwise):
         return None
@@ -64,6 +71,14 @@ def _undone(operand: Value, value: Value, source: Value) -> Value | None:
         return None
     if source.shape[-1:] == value.shape[-1:] and operand.shape in ((1,), value.shape[-1:]):
         return operand
+    kept = source.ndim - 1
+    if (
+        operand.ndim <= value.ndim - kept
+        and source.shape[:kept] == value.shape[:kept]
+        and array.size == source.shape[-1]
+    ):
+        # the reshape splits the last axis, along which alone the constant varies
+        return constant_like(array.reshape(-1), operand, operand.name)
     wide = (*(1,) * (value.ndim - operand.ndim), *operand.shape)
     lengths = [n for n, m in zip(wide, value.shape, strict=True) if m != 1]
     if [n for n in value.shape if n != 1] != [n for n in source.shape if n != 1]:

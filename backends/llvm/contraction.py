@@ -41,7 +41,9 @@ def multiply_rows(lowering: Lowering, group: Group, leading: Shape, kernel: Valu
     k = lowering.kernel(group)
     weights: WeightMatrix
     if packed is not None:
-        ahead = 0 if inputs * columns >= FAR else None
+        # what a batch's rows read once is streamed as it comes; a fetched tile would go unused
+        is_image = isinstance(rows.inner, int) and rows.inner > 1
+        ahead = 0 if is_image and inputs * columns >= FAR else None
         weights = Packed(k.read(packed), inputs, columns, k.lanes, ahead=ahead)
     else:
         weights = RowMajor(k.read(kernel), k.lanes, columns)
