@@ -147,7 +147,8 @@ class _Recurrence:
                 project(Span(start, stop))
 
             def step(place: Index, half: Index) -> Index:
-                return take(Step(place, place - start, self._time(place), half))
+                following = self._time(k.minimum(k.add(place, 1), k.subtract(total, 1)))
+                return take(Step(place, place - start, self._time(place), half, following))
 
             after: Index
             (after,) = k.loop("t", start, stop, step, carried=[half], kinds=[INDEX])
@@ -341,6 +342,8 @@ class _Recurrence:
         """
         k, phase, states = self.k, product.phase, self.states
         places = [states.place(phase.source, row, step.half) for row in rows]
+        for row in rows:
+            product.fetch_following(k, row, step, block)
         if phase.apart:
             initial = biases(k, product, product.recurrent_bias, block, len(rows))
         elif inputs is not None:

@@ -27,6 +27,7 @@ class Step:
     ahead: Index  # among those whose products with the input are ready
     time: Index  # of its input
     half: Index
+    following: Index  # time of the step after it, or of itself where that is the last one
 
 
 class States:

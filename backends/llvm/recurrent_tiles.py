@@ -74,6 +74,15 @@ class Product:
         places = [start + self.layout.place(block, slot) for slot in range(self.count(block))]
         return [k.load(self.projected, place, lanes) for place in places]
 
+    def fetch_following(self, k: GroupKernel, row: Index, step: Step, block: UnitBlock) -> None:
+        """Bring near what the next step reads of a table, whose rows come in no order."""
+        if self.numbers is None:
+            return
+        place = k.add(k.multiply(row, k.dim(self.steps)), step.following)
+        start = self.numbers.place(k, place, self.layout.size)
+        for slot in range(self.count(block)):
+            k.prefetch(self.projected, start + self.layout.place(block, slot))
+
     def ready_gates(
         self, k: GroupKernel, row: Index, step: Step, block: UnitBlock, vector: int
     ) -> list[Register]:
