@@ -63,7 +63,9 @@ class Executable:
         self._save = save
         self._keepalive = keepalive
         self._structure = structure
-        self._function = PointerFunction(ctypes.cast(structure.run, ctypes.c_void_p).value)
+        self._function = PointerFunction(
+            ctypes.cast(structure.run, ctypes.c_void_p).value or 0
+        )
         self._input_dtypes = tuple(tensor.numpy_dtype for tensor in self.info.inputs)
         self._output_dtypes = tuple(tensor.numpy_dtype for tensor in self.info.outputs)
         self._parallel = KeracParallel()
