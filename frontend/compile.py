@@ -6,7 +6,7 @@ import os
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,18 +28,21 @@ def compile(
     target: str | None = None,
     dims: Mapping[str, int] | None = None,
     threads: int | None = None,
+    winograd: bool = True,
 ) -> Executable:
     """Compile a model, a graph or a model file to native code in this process.
 
     The executable serves every batch size unless `batch`, or other symbolic `dims` by name, fix
     them for more speed. Calls use at most so many `threads`, by default as many as there are
     processors. Its `trace` holds what every pass did; its `save(path)` writes a library. The code
-    is for this machine, and a saved library for any of its kind, unless `target` names one.
+    is for this machine, and a saved library for any of its kind, unless `target` names one. Without
+    `winograd` no convolution is computed by Winograd's transforms: slower, but results are within
+    1e-5 of the largest exact one, else within 5e-5.
     """
     from kerac.backends.llvm.jit import load_plan
     from kerac.backends.llvm.target import NATIVE, PORTABLE, find_target, find_targets
 
-    machine = find_target(target or NATIVE)
+    machine = replace(find_target(target or NATIVE), winograd=winograd)
     trace, plan = lower(graph_of(model), machine, batch, dims)
     loaded = load_plan(plan, machine, c_identifier(plan.graph.name))
     return Executable(
@@ -47,7 +50,9 @@ def compile(
         loaded.keep,
         threads=threads,
         trace=trace,
-        save=lambda path: save_library(trace.graph, find_targets(target or PORTABLE), path),
+        save=lambda path: save_library(
+            trace.graph, _with_transforms(find_targets(target or PORTABLE), winograd), path
+        ),
     )
 
 
@@ -58,17 +63,19 @@ def compile_library(
     target: str = "portable",
     dims: Mapping[str, int] | None = None,
     threads: bool = True,
+    winograd: bool = True,
 ) -> LibraryFiles:
     """Compile to a library at `path` without loading it; the file's ending says which kind.
 
     It is for any machine of this one's kind, unless `target` says otherwise: `native` is this one.
     Without `threads` the library can only use the one that calls it, and needs no POSIX threads.
+    For `winograd` see `compile`.
     """
     from kerac.backends.llvm.target import find_targets
     from kerac.passes.pipeline import run_pipeline
 
     _check_library_kind(path)
-    targets = find_targets(target)
+    targets = _with_transforms(find_targets(target), winograd)
     trace = run_pipeline(fix_dims(graph_of(model, for_file=True), batch, dims))
     return save_library(trace.graph, targets, path, trace, threads)
 
@@ -133,6 +140,11 @@ def lower(
     trace.plans["kernels"] = plan
     trace.plans["memory"] = plan_memory(plan)
     return trace, plan
+
+
+def _with_transforms(targets: Sequence[Target], winograd: bool) -> tuple[Target, ...]:
+    """The targets, with or without Winograd's transforms."""
+    return tuple(replace(target, winograd=winograd) for target in targets)
 
 
 def graph_of(model: Any, for_file: bool = False) -> Graph:

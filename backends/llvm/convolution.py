@@ -45,6 +45,7 @@ from kerac.backends.llvm.window import (
     spans,
     window_axes,
 )
+from kerac.backends.llvm.winograd import Winograd, is_transformed
 from kerac.ir.dims import known_dim
 from kerac.ir.graph import Value
 from kerac.ir.ops.convolution import Convolution
@@ -62,6 +63,8 @@ def lower_convolution(lowering: Lowering, group: Group) -> None:
     axes = axes_of(op, x, kernel, anchor)
     if is_pointwise(op, axes):
         multiply_rows(lowering, group, x.shape[:-1], kernel)
+    elif is_transformed(lowering, op, axes, anchor):
+        Winograd(lowering, group, axes).emit()
     elif is_depthwise(op, kernel) and not needs_padded_copy(axes[-1]):
         lower_depthwise(lowering, group, axes)
     else:

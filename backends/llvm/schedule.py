@@ -65,6 +65,11 @@ def _total(tile: Tile, rows: int, vectors: int) -> float:
     return total
 
 
+def product_cycles(target: Target, rows: int, vectors: int, row_bytes: int) -> float:
+    """Estimated cycles of one step of the sums of `rows` x `vectors`, in the tiles chosen."""
+    return _total(choose_tile(target, rows, vectors, row_bytes), rows, vectors)
+
+
 def choose_span(target: Target, tile: Tile, rows: int) -> int:
     """How many tiles side by side a few rows take, so that no sum waits for the one before it."""
     # a load for each multiply-add, so that one unit is busy; more tiles would leave threads idle

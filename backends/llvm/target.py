@@ -26,6 +26,7 @@ class Target:
     first_level_cache: int = 32 * 1024
     second_level_cache: int = 512 * 1024
     needs: tuple[str, ...] = ()  # what a processor must have, see `processor.py`
+    winograd: bool = True  # whether convolutions may be computed by transforms, which round more
 
     @property
     def abilities(self) -> frozenset[str]:

@@ -51,7 +51,7 @@ Array = np.ndarray[Any, Any]
 @click.option(
     "--tolerance",
     type=click.FloatRange(min=0, min_open=True),
-    default=1e-5,
+    default=5e-5,
     show_default=True,
     help="The largest difference allowed, as a part of the output's largest magnitude.",
 )

@@ -37,6 +37,7 @@ class ControlFlow:
         self._counts: dict[str, int] = {}
         self._taken: set[str] = set()
         self._is_parallel = False
+        self._first_task: Index = 0
 
     @property
     def _builder(self) -> KernelBuilder:
@@ -126,7 +127,15 @@ class ControlFlow:
             return
         self._is_parallel = True
         self._append_region(extents, body, cost)
-        self._is_parallel = False
+        self._is_parallel, self._first_task = False, 0
+
+    @property
+    def first_task(self) -> Index:
+        """Inside a parallel region: the first of the tasks that are done one after the other here.
+
+        Of what runs side by side, each has its own; so it says where there is memory to work in.
+        """
+        return self._first_task
 
     @property
     def grain(self) -> int:
@@ -166,6 +175,7 @@ class ControlFlow:
         """A region; `numbers` are those of its tasks and of the threads it is worth."""
         k = self._builder
         first, last = self._register("first", INDEX), self._register("last", INDEX)
+        self._first_task = first
         axes = [(name, extent) for name, extent in extents.items() if extent != 1]
 
         def task(number: Index, *carried: Index) -> list[Index]:

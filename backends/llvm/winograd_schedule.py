@@ -1,0 +1,151 @@
+"""How a convolution by Winograd's transforms is cut into pieces that fit the caches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import gcd
+
+from kerac.backends.llvm.schedule import BLOCK, Tile, fits, product_cycles
+from kerac.backends.llvm.target import Target
+from kerac.backends.llvm.winograd_transforms import OUTPUTS, PRODUCTS, WINDOW
+
+FEW_TILES = 64  # from here on, transforming the filters is little beside the products
+FEW_CHANNELS = 4  # that are multiplied at once where there are few tiles
+# measured cycles of transforming a vector of each
+FILTER, ELEMENTS, RESULTS = 100, 200, 140
+BAND = 4000  # cycles until work on a band has begun
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A 3 x 3 convolution of stride 1: its results along two axes, channels and filters."""
+
+    height: int
+    width: int
+    channels: int
+    filters: int
+
+    @property
+    def tile_rows(self) -> int:
+        """Tiles of results down an image."""
+        return -(-self.height // OUTPUTS)
+
+    @property
+    def tile_columns(self) -> int:
+        """Tiles of results across an image."""
+        return -(-self.width // OUTPUTS)
+
+    @property
+    def tiles(self) -> int:
+        """Tiles of an image."""
+        return self.tile_rows * self.tile_columns
+
+
+@dataclass(frozen=True)
+class Blocking:
+    """`rows` rows of tiles are a band; so many `channels` at a time are multiplied.
+
+    Sums of so many `vectors` of columns stay in registers, for one of the `heights`, in tiles.
+    Bands of up to `few_tiles` multiply fewer channels at a time, so that all stays near.
+    """
+
+    rows: int
+    channels: int
+    few_tiles: int
+    vectors: int
+    heights: tuple[int, ...]
+
+
+def is_faster(shape: Shape, target: Target) -> bool:
+    """Whether transforms take less time, estimated for a single image."""
+    return transformed_cycles(shape, target) < direct_cycles(shape, target)
+
+
+def direct_cycles(shape: Shape, target: Target) -> float:
+    """Estimated cycles of an image without transforms."""
+    vectors = -(-shape.filters // target.lanes())
+    step = product_cycles(target, shape.width, vectors, shape.channels * 4)
+    return shape.height * WINDOW**2 * shape.channels * step
+
+
+def transformed_cycles(shape: Shape, target: Target) -> float:
+    """Estimated cycles of an image by transforms, on one thread."""
+    blocking = choose_blocking(shape, target)
+    lanes = target.lanes()
+    vectors, channel_vectors = -(-shape.filters // lanes), -(-shape.channels // lanes)
+    bands = max(shape.tile_rows / blocking.rows, 1)
+    step, left = 0.0, shape.tiles
+    for height in blocking.heights:
+        step += left // height * Tile(height, blocking.vectors).cycles()
+        left %= height
+    products = PRODUCTS * shape.channels * step * vectors / blocking.vectors
+    filters = bands * shape.channels * vectors * FILTER
+    ends = shape.tiles * (channel_vectors * ELEMENTS + vectors * RESULTS)
+    return products + filters + ends + bands * BAND
+
+
+def choose_blocking(shape: Shape, target: Target) -> Blocking:
+    """The blocking of a shape."""
+    vectors = _vectors(shape, target)
+    channels = _chunk(shape.channels, vectors * target.lanes(), target)
+    rows = _band(shape)
+    few, heights = _few_tiles(shape, vectors, target), _heights(shape, rows, vectors, target)
+    return Blocking(rows, channels, few, vectors, heights)
+
+
+def _few_tiles(shape: Shape, vectors: int, target: Target) -> int:
+    """Tiles whose sums fit the first-level cache with the filters of a few channels."""
+    column = PRODUCTS * vectors * target.lanes() * 4
+    tiles = target.first_level_cache * 9 // 8 // column - FEW_CHANNELS
+    return tiles if shape.channels % FEW_CHANNELS == 0 and 0 < shape.tiles <= tiles else 0
+
+
+def _vectors(shape: Shape, target: Target) -> int:
+    """Vectors of columns of a register tile: two hide the latency of few tiles."""
+    return min(-(-shape.filters // target.lanes()), 2, max(BLOCK // target.lanes(), 1))
+
+
+def _chunk(channels: int, columns: int, target: Target) -> int:
+    """Channels whose transformed filters fill half of the second-level cache: whole vectors."""
+    most = target.second_level_cache * 5 // 8 // (PRODUCTS * columns * 4)
+    lanes = target.lanes()
+    vectors = -(-channels // lanes)
+    chunks = -(-vectors // max(most // lanes, 1))
+    return -(-vectors // chunks) * lanes
+
+
+def _band(shape: Shape) -> int:
+    """Rows of tiles that are worked on together: some of an image, or whole images."""
+    if shape.tiles <= FEW_TILES:
+        return shape.tile_rows * (FEW_TILES // shape.tiles)
+    most = max(2 * FEW_TILES // shape.tile_columns, 1)
+    bands = -(-shape.tile_rows // most)
+    return -(-shape.tile_rows // bands)
+
+
+def _heights(shape: Shape, rows: int, vectors: int, target: Target) -> tuple[int, ...]:
+    """Heights of register tiles that cover a band of so many rows in the least time."""
+    images = rows // shape.tile_rows if rows % shape.tile_rows == 0 else 0
+    unit = shape.tiles if images else shape.tile_columns
+    most = max(height for height in range(1, unit + 1) if fits(height, vectors, target))
+
+    def cycles(heights: tuple[int, ...]) -> float:
+        left, total = unit, 0.0
+        for height in heights:
+            total += left // height * Tile(height, vectors).cycles()
+            left %= height
+        return total
+
+    candidates = [_covering(height, unit) for height in range(1, most + 1)]
+    if images == 1:  # all bands are equal
+        candidates += [(height, unit % height) for height in range(1, most + 1) if unit % height]
+    return min(candidates, key=lambda heights: (cycles(heights), len(heights)))
+
+
+def _covering(height: int, unit: int) -> tuple[int, ...]:
+    """Heights from `height` on downwards that together cover every multiple of `unit`."""
+    heights, left = [height], gcd(height, unit)
+    while heights[-1] != left:
+        heights.append(left if left >= 4 or heights[-1] <= 4 else 4)
+        left = gcd(left, heights[-1])
+    return tuple(heights)
