@@ -7,7 +7,7 @@ from math import prod
 from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.lowering import Lowering, lowers
 from kerac.backends.llvm.movement import lower_view
-from kerac.backends.llvm.packing import FAR, Packed, RowMajor, WeightMatrix, padded
+from kerac.backends.llvm.packing import DEEP, FAR, STREAM, Packed, RowMajor, WeightMatrix, padded
 from kerac.backends.llvm.plan import Buffer
 from kerac.backends.llvm.product import Left, Product, Right, Rows, split_rows
 from kerac.backends.llvm.run_time_packing import (
@@ -43,7 +43,7 @@ def multiply_rows(lowering: Lowering, group: Group, leading: Shape, kernel: Valu
     if packed is not None:
         # what a batch's rows read once is streamed as it comes; a fetched tile would go unused
         is_image = isinstance(rows.inner, int) and rows.inner > 1
-        ahead = 0 if is_image and inputs * columns >= FAR else None
+        ahead = _ahead(inputs, columns) if is_image else None
         weights = Packed(k.read(packed), inputs, columns, k.lanes, ahead=ahead)
     else:
         weights = RowMajor(k.read(kernel), k.lanes, columns)
@@ -51,6 +51,13 @@ def multiply_rows(lowering: Lowering, group: Group, leading: Shape, kernel: Valu
     left = Left(k.read(x), k.multiply(k.dim(rows.inner), pitch), pitch)
     Product(k, left, Right(weights), rows, columns, inputs).emit()
     lowering.launch(k)
+
+
+def _ahead(inputs: int, columns: int) -> int | None:
+    """What is fetched while weights are read: the next tile, or the next steps of deep sums."""
+    if inputs * columns < FAR:
+        return None
+    return 0 if inputs <= DEEP else STREAM
 
 
 @lowers(Matmul)

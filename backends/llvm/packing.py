@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FAR = 16384  # elements of weights, from which on they may have left the near caches between runs
 STREAM = 4096  # elements between what is fetched and what is read of a long block of weights
+DEEP = 1024  # rows, beyond which two tiles of weights do not stay in the second-level cache
 PADDING = 16  # the last block is as wide as its columns, rounded up to a multiple of this
 
 
