@@ -9,6 +9,7 @@ from kerac.constraints import Constraint
 from kerac.initializers import Start
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError
+from kerac.ir.transposed_convolution import transposed_convolution
 from kerac.layers.convolution import WindowLayer
 from kerac.layers.data_format import GivenDataFormat
 from kerac.layers.spatial import Padding, Sizes, positive
@@ -79,27 +80,31 @@ class TransposedConvolution(WindowLayer, registered=False):
 
     def convolve(self, x: Value) -> Value:
         spatial = tuple(range(self.rank))
+        if max(self.strides) > 1:  # type: ignore[arg-type]
+            return self._spread(x)
         kernel = ops.reverse(traced(self.kernel), spatial)
         kernel = ops.transpose(kernel, (*spatial, self.rank + 1, self.rank))
         convolution = ops.Convolution(
             padding=tuple(map(self._borders, spatial)),
             dilation=self.dilation_rate,  # type: ignore[arg-type]
         )
-        return convolution(self._apart(x), kernel, traced(self.bias))
+        return convolution(x, kernel, traced(self.bias))
 
-    def _apart(self, x: Value) -> Value:
-        """x with zeros between its places: f32[N, L, C] -> f32[N, (L - 1) * stride + 1, C]."""
+    def _spread(self, x: Value) -> Value:
+        """The same with strides."""
         strides: tuple[int, ...] = self.strides  # type: ignore[assignment]
-        if max(strides) == 1:
-            return x
-        batch, *lengths, channels = x.shape
-        single = [n for length in lengths for n in (length, 1)]
-        padding = [pair for stride in strides for pair in ((0, 0), (0, stride - 1))]
-        wide = ops.Pad(((0, 0), *padding, (0, 0)))(ops.reshape(x, (batch, *single, channels)))
-        sizes = [length * stride for length, stride in zip(lengths, strides, strict=True)]
-        stops = [size - stride + 1 for size, stride in zip(sizes, strides, strict=True)]
-        merged = ops.reshape(wide, (batch, *sizes, channels))
-        return ops.Slice((0,) * x.ndim, (batch, *stops, channels))(merged)
+        sizes: tuple[int, ...] = self.kernel_size  # type: ignore[assignment]
+        borders = [self._borders(axis) for axis in range(self.rank)]
+        lengths = tuple(
+            (length - 1) * stride + 1 + front + back - (size - 1)
+            for length, stride, size, (front, back) in zip(
+                x.shape[1:-1], strides, sizes, borders, strict=True
+            )
+        )
+        before = [size - 1 - front for size, (front, _) in zip(sizes, borders, strict=True)]
+        return transposed_convolution(
+            x, traced(self.kernel), lengths, strides, before, bias=traced(self.bias)
+        )
 
     def _borders(self, axis: int) -> tuple[int, int]:
         """Zeros before and behind along an axis, so that the result is as long as Keras has it."""

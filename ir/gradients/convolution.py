@@ -11,6 +11,7 @@ from kerac.ir.gradients.movement import spread
 from kerac.ir.gradients.registry import Applied, Cotangents, gradient_of
 from kerac.ir.graph import Value
 from kerac.ir.ops.window import explicit_padding
+from kerac.ir.transposed_convolution import transposed_convolution
 from kerac.ir.types import Shape
 
 Pair = tuple[int, int]
@@ -54,6 +55,9 @@ def spread_back(
 
     g: t[N, *positions, F], kernel: t[*window, C/groups, F] -> t[N, *lengths, C]
     """
+    if max(strides) > 1 and max(dilation) == 1:
+        before = [pair[0] for pair in padding]
+        return transposed_convolution(g, kernel, lengths, strides, before, groups)
     around: list[Pair] = []
     for axis, (length, stride) in enumerate(zip(lengths, strides, strict=True), start=1):
         extent = (kernel.shape[axis - 1] - 1) * dilation[axis - 1]
