@@ -6,6 +6,8 @@ without a row.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from kerac.ir import Data, parse, symbol
@@ -38,6 +40,7 @@ from kerac.ir.ops import (
     Multiply,
     Pad,
     Parameter,
+    Recurrent,
     ReduceMax,
     ReduceMean,
     ReduceMin,
@@ -296,6 +299,14 @@ def movement() -> list[Sample]:
     ]
 
 
+def scaled_recurrent(kind: type[Recurrent], first: Any, rest: Any, wide: int) -> list[Sample]:
+    (initial, mask), scale = rest, tensor(f"f32[N, {wide}]", 0, 2)
+    return [
+        Sample(kind(), (*first, *[None] * len(initial), None, scale)),
+        Sample(kind(reverse=True), (*first, *initial, mask, scale)),
+    ]
+
+
 def recurrent() -> list[Sample]:
     rows = []
     for kind, states, bias in ((SimpleRNN, 1, "{}"), (LSTM, 2, "{}"), (GRU, 1, "2, {}")):
@@ -321,6 +332,7 @@ def recurrent() -> list[Sample]:
                 kind(activation=Relu()), (tensor(f"f32[2, 6, {features}]"), *weights, given_bias)
             ),
             Sample(kind(activation=None), (x, *weights)),
+            *scaled_recurrent(kind, (x, *weights, given_bias), (initial, mask), wide),
             Sample(Item(0), (Sample(kind(), (x, *weights, given_bias)),)),
             Sample(Item(1), (Sample(kind(), (x, *weights, given_bias)),)),
         ]
@@ -338,6 +350,13 @@ def recurrent() -> list[Sample]:
         ),
         Sample(
             GRU(reset_after=False, reverse=True), (x, weight("f32[33, 21]"), weight("f32[7, 21]"))
+        ),
+        Sample(
+            GRU(reset_after=False),
+            (
+                *(x, weight("f32[33, 21]"), weight("f32[7, 21]"), None, None, tensor("bool[N, T]")),
+                tensor("f32[N, 21]", 0, 2),
+            ),
         ),
     ]
     return rows

@@ -67,6 +67,10 @@ def linear_recurrence() -> list[Sample]:
                 LinearRecurrence(reverse=True), (sequence, *products, wide, *[sequence] * 3, state)
             ),
             Sample(LinearRecurrence(), (sequence, *products, wide, sequence, sequence)),
+            Sample(
+                LinearRecurrence(),
+                (sequence, *products, *[None] * 5, tensor(f"f32[N, {gates * units}]", 0, 2)),
+            ),
         ]
     half = tensor("f16[N, T, 7]", -1, 1)
     rows.append(Sample(LinearRecurrence(reverse=True), (half, half), tolerance=2e-3))
@@ -82,7 +86,10 @@ def recurrent_gradient() -> list[Sample]:
             Sample(LSTMGradient(), (sums, cells, matrix, None, None, None, state)),
             Sample(
                 LSTMGradient(),
-                (sums, cells, matrix, state, tensor("bool[N, T]"), cells, state, state),
+                (
+                    *(sums, cells, matrix, state, tensor("bool[N, T]"), cells, state, state),
+                    tensor(f"f32[N, {4 * units}]", 0, 2),
+                ),
             ),
         ]
     return rows

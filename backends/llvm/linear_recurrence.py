@@ -65,8 +65,9 @@ class _Recurrence:
         product = None
         if self.gates:
             matrix = k.read(self.given["matrix"])
+            scale = k.read(self.given["scale"]) if "scale" in self.given else None
             product = BackProduct(
-                k, self.units, self.gates, matrix, self.products, self.state
+                k, self.units, self.gates, matrix, self.products, self.state, scale
             )
 
         def step(p: Index) -> None:

@@ -365,7 +365,8 @@ class _Recurrence:
                     apart = product.ready_gates(k, row, step, block, vector)
                 own = gates(row, vector)
                 if states.kept_sums:
-                    states.keep_sums(row, step, block, vector, own, keep)
+                    kept = dict(zip(phase.gates, own, strict=True))
+                    states.keep_sums(row, step, block, vector, kept, keep)
                 new = phase.finish(k, self.op, own, apart, load)
                 states.take(row, step, block, vector, new, keep)
 

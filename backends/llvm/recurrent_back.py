@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kerac.backends.llvm.kernel import Index, Pointer, Register
+from kerac.backends.llvm.kernel import Index, Kind, Pointer, Register
 from kerac.backends.llvm.lowering import GroupKernel
 from kerac.backends.llvm.recurrent_weights import UnitBlock, UnitLayout, over_units
-from kerac.backends.llvm.register_tiles import fused_multiply_add, over_tiles
+from kerac.backends.llvm.register_tiles import fused_multiply_add, over_tiles, registers
 from kerac.backends.llvm.schedule import fits
 from kerac.backends.llvm.target import Target
 from kerac.ir.dims import DimLike
@@ -47,7 +47,8 @@ def in_blocks(
 class BackProduct:
     """state[row] += the sum over gates of products[row, gate] @ matrix[gate], in working memory.
 
-    matrix: [gates * U, U], read where it lies.
+    matrix: [gates * U, U], read where it lies. With `scale`: [rows, gates * U] the product of each
+    gate is multiplied by it.
     """
 
     k: GroupKernel
@@ -56,6 +57,7 @@ class BackProduct:
     matrix: Pointer
     products: Pointer
     state: Pointer
+    scale: Pointer | None = None
 
     def add(self, first: Index, stop: Index) -> None:
         """Of the rows from `first` to `stop`."""
@@ -76,7 +78,11 @@ class BackProduct:
         ]
         sums: Any = [k.load(self.state, place, block.lanes) for place in places]
         for gate in range(self.gates):
-            sums = self._of_gate(gate, rows, block, sums)
+            if self.scale is None:
+                sums = self._of_gate(gate, rows, block, sums)
+                continue
+            own = self._of_gate(gate, rows, block, [0.0] * len(places))
+            sums = self._scaled(gate, rows, block, sums, own)
         for place, total in zip(places, sums, strict=True):
             k.store(self.state, place, total)
 
@@ -98,4 +104,17 @@ class BackProduct:
                 lambda vector: weights(vector, d),
             )
 
-        return k.loop("d", 0, units, depth, carried=sums)
+        kinds = [Kind(self.products.dtype, block.lanes)] * len(sums)
+        return registers(k, k.loop("d", 0, units, depth, carried=sums, kinds=kinds), kinds)
+
+    def _scaled(
+        self, gate: int, rows: Sequence[Index], block: UnitBlock, sums: Any, own: Any
+    ) -> list[Any]:
+        """sums + scale * own"""
+        k, units, new = self.k, self.units.units, []
+        for place, (total, part) in enumerate(zip(sums, own, strict=True)):
+            row, vector = divmod(place, block.vectors)
+            at = (rows[row] * self.gates + gate) * units + block.first + vector * block.lanes
+            factor = k.load(self.scale, at, block.lanes, block.mask_of(vector))
+            new.append(k.fma(k.convert(factor, part.kind.dtype), part, total))
+        return new

@@ -37,8 +37,10 @@ class Phase:
     apart: bool = False
 
 
-def phases(op: Recurrent) -> tuple[Phase, ...]:
-    """The phases of one step."""
+def phases(op: Recurrent, is_scaled: bool = False) -> tuple[Phase, ...]:
+    """The phases of one step; where each gate scales the state it has a product of its own."""
+    if is_scaled:
+        return _scaled_phases(op)
     match op:
         case SimpleRNN():
             return (Phase((0,), _simple),)
@@ -47,6 +49,61 @@ def phases(op: Recurrent) -> tuple[Phase, ...]:
         case GRU(reset_after=True):
             return (Phase((0, 1, 2), _gated_reset_after, apart=True),)
     return (Phase((0, 1), _update_and_reset), Phase((2,), _gated_candidate, source="reset"))
+
+
+def _scaled_phases(op: Recurrent) -> tuple[Phase, ...]:
+    match op:
+        case SimpleRNN():
+            return (Phase((0,), _simple, scaled(0)),)
+        case LSTM():
+            noted = (Phase((gate,), _noted(f"sum{gate}"), scaled(gate)) for gate in range(3))
+            return (*noted, Phase((3,), _long_short_of_noted, scaled(3)))
+        case GRU(reset_after=True):
+            return (
+                Phase((0,), _gate("update"), scaled(0), apart=True),
+                Phase((1,), _gate("reset"), scaled(1), apart=True),
+                Phase((2,), _candidate_of_reset, scaled(2), apart=True),
+            )
+    return (
+        Phase((0,), _gate("update"), scaled(0)),
+        Phase((1,), _gate("reset", times=scaled(2)), scaled(1)),
+        Phase((2,), _gated_candidate, source="reset"),
+    )
+
+
+def scaled(gate: int) -> str:
+    """The name of what the product of a gate reads where each scales the state."""
+    return f"scaled{gate}"
+
+
+def _noted(name: str) -> Finish:
+    """Keeps the sum of a gate for a later phase."""
+    return lambda k, op, sums, apart, load: {name: sums[0]}
+
+
+def _gate(name: str, times: str | None = None) -> Finish:
+    """Keeps an activated gate for a later phase, or what it leaves of something."""
+
+    def finish(
+        k: GroupKernel, op: GRU, sums: Sequence[Register], inputs: Sequence[Register], load: Load
+    ) -> dict[str, Register]:
+        gate = _apply(k, op.recurrent_activation, sums[0] + inputs[0] if inputs else sums[0])
+        return {name: gate * load(times) if times else gate}
+
+    return finish
+
+
+def _long_short_of_noted(
+    k: GroupKernel, op: LSTM, sums: Sequence[Register], _: Sequence[Register], load: Load
+) -> dict[str, Register]:
+    return _long_short(k, op, (*(load(f"sum{gate}") for gate in range(3)), sums[0]), (), load)
+
+
+def _candidate_of_reset(
+    k: GroupKernel, op: GRU, sums: Sequence[Register], inputs: Sequence[Register], load: Load
+) -> dict[str, Register]:
+    candidate = _apply(k, op.activation, k.fma(load("reset"), sums[0], inputs[0]))
+    return {"state": _mixed(k, load("update"), load("state"), candidate)}
 
 
 def _gated(

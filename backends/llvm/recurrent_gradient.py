@@ -48,8 +48,10 @@ class _Gradient:
                 self.results[item.op.index].append(item)
         self.state, self.cell = self._memory("state", 1), self._memory("cell", 1)
         products = self._memory("products", GATES)
+        turned = self.k.read(self.given["turned"])
+        scale = self.k.read(self.given["scale"]) if "scale" in self.given else None
         self.product = BackProduct(
-            self.k, self.units, GATES, self.k.read(self.given["turned"]), products, self.state
+            self.k, self.units, GATES, turned, products, self.state, scale
         )
 
     def _memory(self, name: str, rows: int) -> Pointer:

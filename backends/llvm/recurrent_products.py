@@ -10,6 +10,7 @@ from kerac.backends.llvm.lowering import GroupKernel, Lowering
 from kerac.backends.llvm.packing import constant_array
 from kerac.backends.llvm.plan import Buffer
 from kerac.backends.llvm.recurrent_cells import Phase, phases
+from kerac.backends.llvm.recurrent_states import scale_of
 from kerac.backends.llvm.recurrent_tables import RowNumbers, product_table, table_of
 from kerac.backends.llvm.recurrent_tiles import Product
 from kerac.backends.llvm.recurrent_weights import (
@@ -35,7 +36,9 @@ class Weights:
         self.bias = [*group.head.inputs, None][3]
         self.steps, self.features = x.shape[1:]
         self.table = self._table(x)
-        self.packed = [self._pack(phase) for phase in phases(group.head_op(Recurrent))]
+        is_scaled = scale_of(group.head) is not None
+        stages = phases(group.head_op(Recurrent), is_scaled)
+        self.packed = [self._pack(phase) for phase in stages]
 
     @property
     def layouts(self) -> list[GateLayout]:

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import Index, Kind, Pointer, Register
 from kerac.backends.llvm.lowering import GroupKernel
-from kerac.backends.llvm.recurrent_cells import phases
+from kerac.backends.llvm.recurrent_cells import phases, scaled
 from kerac.backends.llvm.recurrent_weights import UnitBlock, UnitLayout, over_units, working_memory
 from kerac.ir.graph import Value
 from kerac.ir.ops.constant import Item
-from kerac.ir.ops.recurrent import LSTM, Recurrent
+from kerac.ir.ops.recurrent import GRU, LSTM, Recurrent
 from kerac.ir.types import TensorType
 
 APART = 32  # elements between rows of states, whose threads would otherwise share cache lines
 KEPT = ("state", "cell", "output")  # what lives on from step to step
+
+
+# what phases keep for later ones
+NOTES: dict[type[Recurrent], list[str]] = {
+    LSTM: ["sum0", "sum1", "sum2"],
+    GRU: ["update", "reset"],
+}
+
+
+def scale_of(anchor: Value) -> Value | None:
+    """The operand that scales the state for each gate."""
+    states = 2 if isinstance(anchor.op, LSTM) else 1
+    return [*anchor.inputs, *[None] * 5][5 + states]
 
 
 @dataclass(frozen=True)
@@ -42,9 +55,10 @@ class States:
         self.k, self.units, self.dtype = k, units, dtype
         batch, self.steps = anchor.operands[0].shape[:2]
         kept = KEPT[: 2 if isinstance(self.op, LSTM) else 1]
-        given = [*anchor.inputs, *[None] * 4][4:]
+        given = [*anchor.inputs, *[None] * 5][4:]
         self.initial: dict[str, Value | None] = dict(zip(kept, given, strict=False))
         self.mask: Value | None = given[len(kept)]
+        self.scale = scale_of(anchor)
         results: list[list[Value]] = [[] for _ in range(len(kept) + 3)]
         for item in k.lowering.graph.consumers[anchor]:
             if isinstance(item.op, Item):
@@ -53,8 +67,11 @@ class States:
         self.sequence, *self.last = results[: len(kept) + 1]
         self.kept_sums, self.kept_cells = results[len(kept) + 1 :]
         names = [*kept, *(["output"] if self._puts_out_other_than_state() else [])]
-        if len(phases(self.op)) > 1:
-            names += ["update", "reset"]
+        stages = phases(self.op, self.scale is not None)
+        if len(stages) > 1:
+            names += NOTES[type(self.op)]
+        if self.scale is not None:
+            names += map(scaled, range(self.op.gates))
         self.pointers: dict[str, Pointer] = {}
         for name in names:
             type_ = TensorType(dtype, (batch, self._width(name)))
@@ -68,13 +85,17 @@ class States:
         hidden = self.mask is not None and not self.op.zero_output_for_mask
         return hidden and bool(self.sequence) and self.initial["state"] is not None
 
+    @staticmethod
+    def _has_halves(name: str) -> bool:
+        return name == "state" or name.startswith("scaled")
+
     def place(self, name: str, row: Index, half: Index) -> Index:
         """Where a row of a state begins."""
         start: Index = row * self._width(name)
-        return start + half if name == "state" else start
+        return start + half if self._has_halves(name) else start
 
     def _width(self, name: str) -> int:
-        return self.units.row * (2 if name == "state" else 1) + APART
+        return self.units.row * (2 if self._has_halves(name) else 1) + APART
 
     def other(self, half: Index) -> Index:
         """The half of `state` that is not `half`."""
@@ -91,9 +112,16 @@ class States:
     def store(
         self, name: str, row: Index, half: Index, block: UnitBlock, vector: int, value: Register
     ) -> None:
-        """Write one vector of a state."""
-        unit = block.first + vector * block.lanes
-        self.k.store(self.pointers[name], self.place(name, row, half) + unit, value)
+        """Write one vector of a state, and what products read of it."""
+        k, unit = self.k, block.first + vector * block.lanes
+        k.store(self.pointers[name], self.place(name, row, half) + unit, value)
+        if name != "state" or self.scale is None:
+            return
+        for gate in range(self.op.gates):
+            place = (row * self.op.gates + gate) * self.units.units + unit
+            factor = k.load(k.read(self.scale), place, block.lanes, block.mask_of(vector))
+            product = value * k.convert(factor, self.dtype)
+            self.store(scaled(gate), row, half, block, vector, product)
 
     def begin(self, row: Index) -> None:
         """The initial states of a row, or zeros."""
@@ -192,7 +220,8 @@ class States:
                 self._keep_cell(row, step, block, 0, self.load("cell", row, 0, block))
             if self.kept_sums:
                 nothing = self.k.number(0.0, Kind(self.dtype, block.lanes))
-                self.keep_sums(row, step, block, 0, [nothing] * self.op.gates, None)
+                gates = range(self.op.gates)
+                self.keep_sums(row, step, block, 0, dict.fromkeys(gates, nothing), None)
 
         if self.puts_out_each_step:
             over_units(self.k, self.units, 1, put)
@@ -208,13 +237,13 @@ class States:
         step: Step,
         block: UnitBlock,
         vector: int,
-        sums: Sequence[Register],
+        sums: Mapping[int, Register],
         keep: Register | None,
     ) -> None:
-        """Write the sums of one vector of units, one register a gate; zeros if left out."""
+        """Write the sums of one vector of units for some gates; zeros if left out."""
         k, units = self.k, self.units.units
         start = (row * k.dim(self.steps) + step.place) * (self.op.gates * units)
-        for gate, value in enumerate(sums):
+        for gate, value in sums.items():
             place = start + (gate * units) + block.first + vector * block.lanes
             kept = value if keep is None else k.select(keep, value, 0.0)
             for result in self.kept_sums:

@@ -17,7 +17,7 @@ from kerac.backends.onnx.movement import flip
 from kerac.backends.onnx.order import TIME_FIRST, Orders, identity
 from kerac.backends.onnx.registry import Result, exports
 from kerac.backends.onnx.scan import Operands, export_scan
-from kerac.ir import Value
+from kerac.ir import UnsupportedError, Value
 from kerac.ir.ops.activation import (
     Elu,
     HardSigmoid,
@@ -92,8 +92,10 @@ def export_recurrent(
     bias: Value | None = None,
     initial_state: Value | None = None,
     mask: Value | None = None,
+    scale: Value | None = None,
 ) -> tuple[Result, ...]:
     """RNN or GRU."""
+    _refuse_training(op, scale)
     return _export(emit, op, Operands(x, kernel, recurrent_kernel, bias, (initial_state,), mask))
 
 
@@ -108,11 +110,20 @@ def export_lstm(
     initial_state: Value | None = None,
     initial_cell: Value | None = None,
     mask: Value | None = None,
+    scale: Value | None = None,
 ) -> tuple[Result, ...]:
     """LSTM."""
+    _refuse_training(op, scale)
     return _export(
         emit, op, Operands(x, kernel, recurrent_kernel, bias, (initial_state, initial_cell), mask)
     )
+
+
+def _refuse_training(op: Recurrent, scale: Value | None) -> None:
+    if scale is not None or (isinstance(op, LSTM) and op.keep_sums):
+        raise UnsupportedError(
+            f"ONNX: {op.text_name} scales its states or keeps its sums, which it does in training"
+        )
 
 
 def _export(emit: Emitter, op: Recurrent, operands: Operands) -> tuple[Result, ...]:

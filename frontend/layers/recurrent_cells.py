@@ -14,7 +14,9 @@ from kerac.initializers import Initializer, Start
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, InternalError, ShapeError
 from kerac.layers.base import Layer, as_float
+from kerac.layers.dropout import check_share
 from kerac.layers.inside import build_inside, read_inside
+from kerac.layers.random_numbers import is_random, keep
 from kerac.layers.spatial import positive
 from kerac.regularizers import Regularizer
 from kerac.tracing import current_trace, need_equal, traced
@@ -58,6 +60,8 @@ class WeightArguments(UnitsArguments, registered=False):
     def __post_init__(self) -> None:
         super().__post_init__()
         positive(self, "units")
+        check_share(self, "dropout", self.dropout)
+        check_share(self, "recurrent_dropout", self.recurrent_dropout)
 
 
 class SimpleRNNArguments(WeightArguments, registered=False):
@@ -86,6 +90,9 @@ class Cell(Layer, registered=False):
     if TYPE_CHECKING:  # the arguments that all cells have
         units: int
         use_bias: bool
+        dropout: float
+        recurrent_dropout: float
+        seed: int | None
         kernel_initializer: Start
         recurrent_initializer: Start
         bias_initializer: Start
@@ -131,9 +138,25 @@ class Cell(Layer, registered=False):
         -> f32[N, T, units], f32[N, units]
         """
         weights = (traced(self.kernel), traced(self.recurrent_kernel), traced(self.bias))
-        results = self.op(**keywords)(x, *weights, *self.checked_states(x, states), mask)
+        given = self.checked_states(x, states)
+        op, scale = self.op(**keywords), self.recurrent_scale(x)
+        results = op(self.dropped(x), *weights, *given, mask, scale)
         sequence, *last = (ops.item(results, index) for index in range(1 + self.state_count))
         return sequence, last
+
+    def dropped(self, x: Value) -> Value:
+        """x in training: features that are dropped are so in all steps of a row."""
+        if not self.dropout or not is_random():
+            return x
+        return keep(x, self.dropout, self.seed, (x.shape[0], 1, x.shape[2]))
+
+    def recurrent_scale(self, x: Value) -> Value | None:
+        """What states are multiplied with in training, for each gate: f32[N, gates * units]"""
+        if not self.recurrent_dropout or not is_random():
+            return None
+        shape = (x.shape[0], self.gates * self.units)
+        ones = ops.broadcast_to(ops.constant(1, x.dtype), shape)
+        return keep(ones, self.recurrent_dropout, self.seed)
 
     def checked_states(self, x: Value, states: Sequence[Any]) -> list[Value | None]:
         """As many states as there must be, with x's batch; None stands for zeros."""

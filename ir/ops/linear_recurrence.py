@@ -13,6 +13,16 @@ from kerac.ir.op import Array, Op
 from kerac.ir.types import TensorType
 
 
+def product_back(x: Array, matrix: Array, scale: Array | None) -> Array:
+    """x @ matrix, what comes of each gate multiplied with what `scale` has for it."""
+    if scale is None:
+        return np.asarray(x @ matrix)
+    gates = len(matrix) // matrix.shape[1]
+    parts, factors = (np.split(a, gates, axis=-1) for a in (x, scale))
+    triples = zip(parts, factors, np.split(matrix, gates), strict=True)
+    return np.asarray(sum(factor * (part @ rows) for part, factor, rows in triples))
+
+
 @dataclass(frozen=True)
 class LinearRecurrence(Op):
     """Two states of U units that go through T steps, from the last one on with `reverse`.
@@ -22,9 +32,10 @@ class LinearRecurrence(Op):
         state = decay[t] * s[t] + from_cell[t] * c[t] + p @ matrix
         cell = to_cell[t] * s[t] + cell_decay[t] * c[t]
     with p = the gates of s[t] and of c[t], side by side: gates[t] * s[t] + cell_gates[t] * c[t].
+    With `scale` the product of each gate's part is multiplied by that gate's factors.
 
     entry, decay, from_cell, to_cell, cell_decay: t[N, T, U], initial, initial_cell: t[N, U],
-    matrix: t[G * U, U], gates, cell_gates: t[N, T, G * U]
+    matrix: t[G * U, U], gates, cell_gates: t[N, T, G * U], scale: t[N, G * U]
     -> s: t[N, T, U], the state after the last step: t[N, U], and where `to_cell` or
     `initial_cell` is given c: t[N, T, U] and the cell after the last step: t[N, U]
     """
@@ -43,6 +54,7 @@ class LinearRecurrence(Op):
         to_cell: TensorType | None = None,
         cell_decay: TensorType | None = None,
         initial_cell: TensorType | None = None,
+        scale: TensorType | None = None,
     ) -> tuple[TensorType, ...]:
         units = entry.shape[-1] if entry.ndim == 3 else None
         if not isinstance(units, int) or not entry.is_float:
@@ -62,6 +74,7 @@ class LinearRecurrence(Op):
             "to_cell": (to_cell, entry),
             "cell_decay": (cell_decay, entry),
             "initial_cell": (initial_cell, state),
+            "scale": (scale, entry.with_shape((batch, wide))),
         }
         for name, (given, wanted) in expected.items():
             if given is not None and given != wanted:
@@ -86,6 +99,7 @@ class LinearRecurrence(Op):
         to_cell: Array | None = None,
         cell_decay: Array | None = None,
         initial_cell: Array | None = None,
+        scale: Array | None = None,
     ) -> tuple[Array, ...]:
         batch, steps, units = entry.shape
         zeros = np.zeros((batch, units), entry.dtype)
@@ -107,7 +121,8 @@ class LinearRecurrence(Op):
             state = sum_of(time, (decay, s), (from_cell, c))
             if matrix is not None:
                 number = len(matrix) // units
-                state += sum_of(time, (gates, s), (cell_gates, c), gates=number) @ matrix
+                products = sum_of(time, (gates, s), (cell_gates, c), gates=number)
+                state += product_back(products, matrix, scale)
             cell = sum_of(time, (to_cell, s), (cell_decay, c))
         has_cell = to_cell is not None or initial_cell is not None
         return (states, state, cells, cell) if has_cell else (states, state)

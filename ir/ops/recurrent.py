@@ -4,12 +4,15 @@ All take an optional `mask`: bool[N, T]. A step whose mask is false leaves the s
 its output is the output of the step before (zeros before the first), or zeros where
 `zero_output_for_mask` is set, as Keras has it. With `reverse` the steps are taken from the last to
 the first, and the sequence is in the order they were taken.
+
+An optional `scale`: t[N, G * U] has a factor for each unit and gate, that the state is multiplied
+with before its product with the columns of that gate, as dropout does.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -48,6 +51,7 @@ class Recurrent(Op, abstract=True):
         bias: tuple[TensorType | None, tuple[int, ...]],
         states: tuple[TensorType | None, ...],
         mask: TensorType | None,
+        scale: TensorType | None,
     ) -> tuple[TensorType, ...]:
         """Types of the sequence and the states; `bias` brings its shape in multiples of U."""
         if x.ndim != 3 or kernel.ndim != 2 or recurrent_kernel.ndim != 2:
@@ -66,6 +70,7 @@ class Recurrent(Op, abstract=True):
             "recurrent_kernel": (recurrent_kernel, TensorType(x.dtype, (units, wide))),
             "bias": (bias_type, TensorType(x.dtype, bias_shape)),
             "mask": (mask, TensorType("bool", (batch, steps))),
+            "scale": (scale, TensorType(x.dtype, (batch, wide))),
             **{f"initial state {i}": (given, state) for i, given in enumerate(states)},
         }
         for name, (given, wanted) in expected.items():
@@ -79,7 +84,7 @@ class Recurrent(Op, abstract=True):
         return batch * steps * sum((kernel.tensor_type.size for kernel in kernels), start=0)
 
     def step(
-        self, features: Array, states: tuple[Array, ...], weights: tuple[Array, ...]
+        self, features: Array, states: tuple[Array, ...], weights: tuple[Any, ...]
     ) -> tuple[Array, ...]:
         """The states after one step; the first one is the output."""
         raise InternalError(f"{self.text_name} has no step")
@@ -90,7 +95,7 @@ class Recurrent(Op, abstract=True):
         units: int,
         initial: tuple[Array | None, ...],
         mask: Array | None,
-        weights: tuple[Array, ...],
+        weights: tuple[Any, ...],
         trail: list[tuple[int, tuple[Array, ...], tuple[Array, ...]]] | None = None,
     ) -> tuple[Array, ...]:
         """Take `step` over time on the input that has been multiplied by the kernel already.
@@ -125,6 +130,15 @@ def apply(activation: Unary | None, x: Array) -> Array:
     return activation.formula(NUMPY, x) if activation else x
 
 
+def scaled_product(state: Array, kernel: Array, scale: Array | None) -> Array:
+    """state @ kernel, the state multiplied with what `scale` has for each gate."""
+    if scale is None:
+        return state @ kernel
+    gates = kernel.shape[1] // len(kernel)
+    pairs = zip(np.split(scale, gates, axis=-1), np.split(kernel, gates, axis=-1), strict=True)
+    return np.concatenate([(state * factor) @ part for factor, part in pairs], axis=-1)
+
+
 @dataclass(frozen=True)
 class SimpleRNN(Recurrent):
     """h = activation(x @ kernel + bias + h @ recurrent_kernel).
@@ -141,8 +155,9 @@ class SimpleRNN(Recurrent):
         bias: TensorType | None = None,
         initial_state: TensorType | None = None,
         mask: TensorType | None = None,
+        scale: TensorType | None = None,
     ) -> tuple[TensorType, ...]:
-        return self.check(x, kernel, recurrent_kernel, (bias, (1,)), (initial_state,), mask)
+        return self.check(x, kernel, recurrent_kernel, (bias, (1,)), (initial_state,), mask, scale)
 
     def evaluate(
         self,
@@ -152,16 +167,17 @@ class SimpleRNN(Recurrent):
         bias: Array | None = None,
         initial_state: Array | None = None,
         mask: Array | None = None,
+        scale: Array | None = None,
     ) -> tuple[Array, ...]:
         projected = x @ kernel if bias is None else x @ kernel + bias
         return self.scan(
-            projected, len(recurrent_kernel), (initial_state,), mask, (recurrent_kernel,)
+            projected, len(recurrent_kernel), (initial_state,), mask, (recurrent_kernel, scale)
         )
 
     def step(
-        self, features: Array, states: tuple[Array, ...], weights: tuple[Array, ...]
+        self, features: Array, states: tuple[Array, ...], weights: tuple[Any, ...]
     ) -> tuple[Array, ...]:
-        return (apply(self.activation, features + states[0] @ weights[0]),)
+        return (apply(self.activation, features + scaled_product(states[0], *weights)),)
 
 
 @dataclass(frozen=True)
@@ -188,9 +204,10 @@ class LSTM(Recurrent):
         initial_state: TensorType | None = None,
         initial_cell: TensorType | None = None,
         mask: TensorType | None = None,
+        scale: TensorType | None = None,
     ) -> tuple[TensorType, ...]:
         results = self.check(
-            x, kernel, recurrent_kernel, (bias, (4,)), (initial_state, initial_cell), mask
+            x, kernel, recurrent_kernel, (bias, (4,)), (initial_state, initial_cell), mask, scale
         )
         if not self.keep_sums:
             return results
@@ -206,28 +223,29 @@ class LSTM(Recurrent):
         initial_state: Array | None = None,
         initial_cell: Array | None = None,
         mask: Array | None = None,
+        scale: Array | None = None,
     ) -> tuple[Array, ...]:
         projected = x @ kernel if bias is None else x @ kernel + bias
         initial = (initial_state, initial_cell)
         trail: list[tuple[int, tuple[Array, ...], tuple[Array, ...]]] = []
         results = self.scan(
-            projected, len(recurrent_kernel), initial, mask, (recurrent_kernel,), trail
+            projected, len(recurrent_kernel), initial, mask, (recurrent_kernel, scale), trail
         )
         if not self.keep_sums:
             return results
         sums, cells = np.zeros_like(projected), np.zeros_like(results[0])
         for place, (time, (state, _), (_, cell)) in enumerate(trail):
-            sums[:, place] = projected[:, time] + state @ recurrent_kernel
+            sums[:, place] = projected[:, time] + scaled_product(state, recurrent_kernel, scale)
             if mask is not None:
                 sums[~mask[:, time], place] = 0
             cells[:, place] = cell
         return (*results, sums, cells)
 
     def step(
-        self, features: Array, states: tuple[Array, ...], weights: tuple[Array, ...]
+        self, features: Array, states: tuple[Array, ...], weights: tuple[Any, ...]
     ) -> tuple[Array, ...]:
         state, cell = states
-        gates = np.split(features + state @ weights[0], 4, axis=-1)
+        gates = np.split(features + scaled_product(state, *weights), 4, axis=-1)
         take, forget, output = (apply(self.recurrent_activation, gates[i]) for i in (0, 1, 3))
         cell = forget * cell + take * apply(self.activation, gates[2])
         return output * apply(self.activation, cell), cell
@@ -255,9 +273,12 @@ class GRU(Recurrent):
         bias: TensorType | None = None,
         initial_state: TensorType | None = None,
         mask: TensorType | None = None,
+        scale: TensorType | None = None,
     ) -> tuple[TensorType, ...]:
         multiples = (2, 3) if self.reset_after else (3,)
-        return self.check(x, kernel, recurrent_kernel, (bias, multiples), (initial_state,), mask)
+        return self.check(
+            x, kernel, recurrent_kernel, (bias, multiples), (initial_state,), mask, scale
+        )
 
     def evaluate(
         self,
@@ -267,31 +288,40 @@ class GRU(Recurrent):
         bias: Array | None = None,
         initial_state: Array | None = None,
         mask: Array | None = None,
+        scale: Array | None = None,
     ) -> tuple[Array, ...]:
         units, wide = recurrent_kernel.shape
         biases = np.zeros((2, wide), x.dtype)
         if bias is not None:
             biases = bias if self.reset_after else np.stack([bias, np.zeros_like(bias)])
         projected = x @ kernel + biases[0]
-        return self.scan(projected, units, (initial_state,), mask, (recurrent_kernel, biases[1]))
+        weights = (recurrent_kernel, biases[1], scale)
+        return self.scan(projected, units, (initial_state,), mask, weights)
 
     def step(
-        self, features: Array, states: tuple[Array, ...], weights: tuple[Array, ...]
+        self, features: Array, states: tuple[Array, ...], weights: tuple[Any, ...]
     ) -> tuple[Array, ...]:
-        (state,), (recurrent_kernel, bias) = states, weights
+        (state,), (recurrent_kernel, bias, scale) = states, weights
         units = state.shape[-1]
+        of_gates, of_candidate = (
+            (None, None) if scale is None else np.split(scale, [2 * units], axis=-1)
+        )
         x_gates, x_candidate = np.split(features, [2 * units], axis=-1)
         if self.reset_after:
-            h_gates, h_candidate = np.split(state @ recurrent_kernel + bias, [2 * units], axis=-1)
+            h_gates, h_candidate = np.split(
+                scaled_product(state, recurrent_kernel, scale) + bias, [2 * units], axis=-1
+            )
             update, reset = np.split(
                 apply(self.recurrent_activation, x_gates + h_gates), 2, axis=-1
             )
             candidate = apply(self.activation, x_candidate + reset * h_candidate)
         else:
-            h_gates = state @ recurrent_kernel[:, : 2 * units]
+            h_gates = scaled_product(state, recurrent_kernel[:, : 2 * units], of_gates)
             update, reset = np.split(
                 apply(self.recurrent_activation, x_gates + h_gates), 2, axis=-1
             )
-            product = (reset * state) @ recurrent_kernel[:, 2 * units :]
+            product = scaled_product(
+                reset * state, recurrent_kernel[:, 2 * units :], of_candidate
+            )
             candidate = apply(self.activation, x_candidate + product)
         return (update * state + (1 - update) * candidate,)

@@ -11,6 +11,7 @@ from kerac.ir.errors import ShapeError
 from kerac.ir.graph import Value
 from kerac.ir.mathematics import NUMPY
 from kerac.ir.op import Array, Op
+from kerac.ir.ops.linear_recurrence import product_back
 from kerac.ir.ops.recurrent import SIGMOID, TANH
 from kerac.ir.types import TensorType
 
@@ -21,7 +22,8 @@ class LSTMGradient(Op):
 
     sums: t[N, T, 4U], cells: t[N, T, U] as `LSTM` with `keep_sums` gives them, turned: t[4U, U],
     the recurrent kernel transposed, initial_cell: t[N, U], mask: bool[N, T], and cotangents:
-    sequence: t[N, T, U] of the states after each step, state, cell: t[N, U] of those after the last
+    sequence: t[N, T, U] of the states after each step, state, cell: t[N, U] of those after the
+    last, scale: t[N, 4U] as `LSTM` has it
     -> t[N, T, 4U], t[N, U], t[N, U]. All steps stand in the order they were taken.
     """
 
@@ -35,6 +37,7 @@ class LSTMGradient(Op):
         sequence: TensorType | None = None,
         state: TensorType | None = None,
         cell: TensorType | None = None,
+        scale: TensorType | None = None,
     ) -> tuple[TensorType, ...]:
         units = cells.shape[-1] if cells.ndim == 3 else None
         if not isinstance(units, int) or not cells.is_float:
@@ -49,6 +52,7 @@ class LSTMGradient(Op):
             "sequence": (sequence, cells),
             "state": (state, row),
             "cell": (cell, row),
+            "scale": (scale, cells.with_shape((batch, 4 * units))),
         }
         for name, (given, wanted) in expected.items():
             if given is not None and given != wanted:
@@ -70,6 +74,7 @@ class LSTMGradient(Op):
         sequence: Array | None = None,
         state: Array | None = None,
         cell: Array | None = None,
+        scale: Array | None = None,
     ) -> tuple[Array, ...]:
         zeros = np.zeros_like(cells[:, 0]) if cells.shape[1] else np.zeros_like(cells.sum(1))
         first = zeros if initial_cell is None else initial_cell
@@ -93,6 +98,6 @@ class LSTMGradient(Op):
             own = np.concatenate(parts, axis=-1)
             keep = np.ones((len(sums), 1), bool) if mask is None else mask[:, time, None]
             result[:, time] = np.where(keep, own, 0)
-            to_state = np.where(keep, own @ turned, to_state)
+            to_state = np.where(keep, product_back(own, turned, scale), to_state)
             to_cell = np.where(keep, inner * forget, to_cell)
         return result, to_state, to_cell

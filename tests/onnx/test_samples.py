@@ -3,11 +3,25 @@
 import pytest
 
 from kerac.backends.onnx.registry import UNSUPPORTED
+from kerac.ir.op import operand_names
+from kerac.ir.ops import Recurrent
 from tests.onnx.session import NEWEST_OF_RUNTIME, assert_same_as_reference
 from tests.sample import Sample
 from tests.samples import SAMPLES
 
-EXPORTED = [sample for sample in SAMPLES if type(sample.op) not in UNSUPPORTED]
+
+def acts_in_training(sample: Sample) -> bool:
+    """Whether a recurrent op scales its states."""
+    return isinstance(sample.op, Recurrent) and "scale" in operand_names(
+        type(sample.op), len(sample.operands)
+    )
+
+
+EXPORTED = [
+    sample
+    for sample in SAMPLES
+    if type(sample.op) not in UNSUPPORTED and not acts_in_training(sample)
+]
 OPSETS = (13, 18, 20, NEWEST_OF_RUNTIME)  # 17 is the default
 
 
