@@ -80,9 +80,9 @@ class BackProduct:
         for gate in range(self.gates):
             if self.scale is None:
                 sums = self._of_gate(gate, rows, block, sums)
-                continue
-            own = self._of_gate(gate, rows, block, [0.0] * len(places))
-            sums = self._scaled(gate, rows, block, sums, own)
+            else:
+                own = self._of_gate(gate, rows, block, [0.0] * len(places))
+                sums = self._scaled(self.scale, gate, rows, block, sums, own)
         for place, total in zip(places, sums, strict=True):
             k.store(self.state, place, total)
 
@@ -108,13 +108,19 @@ class BackProduct:
         return registers(k, k.loop("d", 0, units, depth, carried=sums, kinds=kinds), kinds)
 
     def _scaled(
-        self, gate: int, rows: Sequence[Index], block: UnitBlock, sums: Any, own: Any
+        self,
+        scale: Pointer,
+        gate: int,
+        rows: Sequence[Index],
+        block: UnitBlock,
+        sums: Any,
+        own: Any,
     ) -> list[Any]:
         """sums + scale * own"""
         k, units, new = self.k, self.units.units, []
         for place, (total, part) in enumerate(zip(sums, own, strict=True)):
             row, vector = divmod(place, block.vectors)
             at = (rows[row] * self.gates + gate) * units + block.first + vector * block.lanes
-            factor = k.load(self.scale, at, block.lanes, block.mask_of(vector))
+            factor = k.load(scale, at, block.lanes, block.mask_of(vector))
             new.append(k.fma(k.convert(factor, part.kind.dtype), part, total))
         return new

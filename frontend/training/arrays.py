@@ -33,7 +33,7 @@ class Rows:
     def bytes(self) -> int:
         """The size of the batch."""
         arrays = [array for array in leaves(tuple(self.data)) if array is not None]
-        return sum(array.nbytes // len(array) for array in arrays) * len(self)
+        return len(self) * sum(int(array.nbytes) // len(array) for array in arrays)
 
     def taken(self) -> Batch:
         """The batch."""

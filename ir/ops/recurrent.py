@@ -133,7 +133,7 @@ def apply(activation: Unary | None, x: Array) -> Array:
 def scaled_product(state: Array, kernel: Array, scale: Array | None) -> Array:
     """state @ kernel, the state multiplied with what `scale` has for each gate."""
     if scale is None:
-        return state @ kernel
+        return np.asarray(state @ kernel)
     gates = kernel.shape[1] // len(kernel)
     pairs = zip(np.split(scale, gates, axis=-1), np.split(kernel, gates, axis=-1), strict=True)
     return np.concatenate([(state * factor) @ part for factor, part in pairs], axis=-1)
