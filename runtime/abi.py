@@ -4,7 +4,7 @@
     NAME_workspace_size(dims...)                      -> bytes a run needs, or 0
     NAME_run(inputs, outputs, dims..., workspace)     -> 0 or a code of `RETURN_CODES`
     NAME_set_threads(threads)                         for runs that say nothing of it; 1 at first
-    NAME_variant()                                    -> which of its variants runs here
+    NAME_variant()                                    -> which of its variants runs here, or NULL
     kerac_library_info()                              NAME_info for loaders that know no name
 
 An output that replaces an input is written over it: both pointers are the same.
@@ -31,11 +31,13 @@ OK = 0
 NULL_POINTER = 1
 DIM_NOT_POSITIVE = 2
 WORKSPACE_NOT_ALIGNED = 3
+WRONG_PROCESSOR = 4
 RETURN_CODES = {
     OK: "ok",
     NULL_POINTER: "a pointer is NULL",
     DIM_NOT_POSITIVE: "a dimension is not positive",
     WORKSPACE_NOT_ALIGNED: f"the workspace is not aligned to {ALIGNMENT} bytes",
+    WRONG_PROCESSOR: "the processor lacks instructions that the code is made of",
 }
 
 # text name -> NumPy's name, type in C

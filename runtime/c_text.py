@@ -16,6 +16,7 @@ from kerac.runtime.abi import (
     OK,
     RETURN_CODES,
     WORKSPACE_NOT_ALIGNED,
+    WRONG_PROCESSOR,
     TensorInfo,
     c_identifier,
 )
@@ -25,6 +26,7 @@ _CODES = {
     "KERAC_NULL_POINTER": NULL_POINTER,
     "KERAC_DIM_NOT_POSITIVE": DIM_NOT_POSITIVE,
     "KERAC_WORKSPACE_NOT_ALIGNED": WORKSPACE_NOT_ALIGNED,
+    "KERAC_WRONG_PROCESSOR": WRONG_PROCESSOR,
 }
 
 _DECLARATIONS = """\
@@ -72,7 +74,7 @@ typedef struct {{
     /* `parallel` may be NULL: as set_threads said */
     int (*run)(const void *const *inputs, void *const *outputs, const int64_t *dims,
                void *workspace, const kerac_parallel *parallel);
-    /* what the code is made for that runs on this processor, one word */
+    /* what the code is made for that runs on this processor, one word, or NULL if none does */
     const char *(*variant)(void);
 }} kerac_info;
 #elif KERAC_ABI_VERSION != {version}

@@ -59,6 +59,12 @@ class Executable:
         structure = info_at(info_address)
         self.info: ModelInfo = read_info(structure)
         check_signature(self.info)
+        if not structure.variant():
+            raise LibraryError(
+                f"{self.info.name}: was compiled for {self.info.target}, "
+                "but this processor lacks instructions of it",
+                remedy="Compile the model with --target portable.",
+            )
         self.trace = trace
         self._save = save
         self._keepalive = keepalive

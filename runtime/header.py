@@ -36,7 +36,7 @@ int {prefix}_run(const void *const *inputs, void *const *outputs, {run_dims}void
 void {prefix}_set_threads(int64_t threads);
 
 /* What the code is made for that runs on this processor: of the variants that the library holds,
- * the best one that it can run. */
+ * the best one that it can run. NULL where there is none: then nothing can be computed. */
 const char *{prefix}_variant(void);
 
 #ifdef __cplusplus

@@ -45,6 +45,18 @@ def driver() -> Path:
     return program
 
 
+def _emulated(processor: str | None) -> list[str]:
+    return ["qemu-x86_64", "-cpu", processor] if processor else []
+
+
+def refusal(processor: str, library: Path) -> int:
+    """The code of a run on a processor that no code of the library is for."""
+    command = [*_emulated(processor), driver(), library, "/dev/null", "/dev/null", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout == "none\n", f"{processor}: status {done.returncode}\n{done.stderr}"
+    return done.returncode
+
+
 def run_on(
     processor: str | None, library: Path, inputs: Sequence[np.ndarray]
 ) -> tuple[str, list[np.ndarray]]:
@@ -60,9 +72,12 @@ def run_on(
         source, sink = Path(folder) / "inputs", Path(folder) / "outputs"
         source.write_bytes(b"".join(np.ascontiguousarray(array).tobytes() for array in inputs))
         command = [driver(), library, source, sink, *(str(dims[i]) for i in range(len(dims)))]
-        emulated = ["qemu-x86_64", "-cpu", processor] if processor else []
         done = subprocess.run(
-            [*emulated, *command], capture_output=True, text=True, check=False, timeout=300
+            [*_emulated(processor), *command],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
         )
         assert done.returncode == 0, f"{processor}: status {done.returncode}\n{done.stderr}"
         data, outputs = sink.read_bytes(), []

@@ -83,8 +83,8 @@ def information_text(information: ModelInfo, name: str) -> str:
             f"@{name}_dim_names = internal constant [{len(symbols)} x ptr] [{dim_names}]",
             f"@{name}_information = internal constant {{ {types} }} {{ {', '.join(fields)} }}",
             *strings.globals,
-            f"define ptr @{name}_info() #0 {{\n  ret ptr @{name}_information\n}}",
-            f"define weak ptr @{LIBRARY_SYMBOL}() #0 {{\n  ret ptr @{name}_information\n}}",
+            f"define ptr @{name}_info() #1 {{\n  ret ptr @{name}_information\n}}",
+            f"define weak ptr @{LIBRARY_SYMBOL}() #1 {{\n  ret ptr @{name}_information\n}}",
             _wrapper(name, "workspace_size", "i64", [], [], symbols),
             _wrapper(
                 name,
@@ -143,7 +143,7 @@ def _wrapper(
 ) -> str:
     """The exported function with one int64_t for each dim; `constants` are its last arguments."""
     parameters = [*before, *(f"i64 %dim{place}" for place in range(len(symbols))), *after]
-    lines = [f"define {result} @{name}_{what}({', '.join(parameters)}) #0 {{"]
+    lines = [f"define {result} @{name}_{what}({', '.join(parameters)}) #1 {{"]
     if symbols:
         lines.append(f"  %dims = alloca [{len(symbols)} x i64], align 8")
         for place in range(len(symbols)):

@@ -24,7 +24,13 @@ from kerac.backends.llvm.threads import (
 )
 from kerac.backends.llvm.weights_section import weights_assembly
 from kerac.ir.dims import Dim, DimLike
-from kerac.runtime.abi import DIM_NOT_POSITIVE, NULL_POINTER, WORKSPACE_NOT_ALIGNED, ModelInfo
+from kerac.runtime.abi import (
+    DIM_NOT_POSITIVE,
+    NULL_POINTER,
+    WORKSPACE_NOT_ALIGNED,
+    WRONG_PROCESSOR,
+    ModelInfo,
+)
 
 # result and parameters of the functions that variants have for themselves
 RUN = "i32 (ptr %inputs, ptr %outputs, ptr %dims, ptr %workspace, ptr %parallel)"
@@ -92,6 +98,8 @@ def build_modules(
     threads = threads and has_threads(targets[0]) and any(has_region(k.body) for k in kernels)
     information = model_information(plans[targets[0]], targets, name, weights.size)
     library_weights = weights_assembly(weights_symbol(name), weights.size)
+    # code in memory is never for another processor than this one
+    chosen = not in_memory and (len(targets) > 1 or bool(targets[0].needs))
     texts = {}
     for target, plan in plans.items():
         first = target is targets[0]
@@ -99,7 +107,7 @@ def build_modules(
         if threads:
             pool, pool_text = f"@{POOL}", _pool(target, in_memory, first)
         emitter = Emitter(pool)
-        own = name if len(targets) == 1 else variant_prefix(name, target)
+        own = variant_prefix(name, target) if chosen else name
         functions = _Functions(
             emitter, plan, weights, name, own, "internal" if first else "hidden", in_memory, timed
         )
@@ -111,7 +119,7 @@ def build_modules(
             functions.run(),
             functions.workspace_size(),
             *([library_weights] if first and not in_memory else []),
-            *(_shared(functions, information, targets) if first else []),
+            *(_shared(functions, information, targets, chosen) if first else []),
             threads_text(name, defined=first),
             *dict.fromkeys([*emitter.declarations, *(MINIMA if first and pool_text else ())]),
             _attributes(target),
@@ -126,7 +134,7 @@ def variant_prefix(name: str, target: Target) -> str:
 
 
 def _shared(
-    functions: _Functions, information: ModelInfo, targets: tuple[Target, ...]
+    functions: _Functions, information: ModelInfo, targets: tuple[Target, ...], chosen: bool
 ) -> list[str]:
     """What a library has once."""
     name = functions.name
@@ -134,13 +142,16 @@ def _shared(
         functions.ticks(),
         functions.output_shape(),
         information_text(information, name),
-        variant_text(name, targets),
+        variant_text(name, targets, chosen),
     ]
-    if len(targets) > 1:
+    if chosen:
         prefixes = [variant_prefix(name, target) for target in targets]
         parts.append(choice_text(name, targets))
-        for what, head in (("run_dims", RUN), ("workspace_size_dims", WORKSPACE_SIZE)):
-            parts.append(dispatch_text(name, prefixes, what, head))
+        for what, head, none in (
+            ("run_dims", RUN, WRONG_PROCESSOR),
+            ("workspace_size_dims", WORKSPACE_SIZE, 0),
+        ):
+            parts.append(dispatch_text(name, prefixes, what, head, none))
     return parts
 
 
@@ -164,7 +175,15 @@ def _pool(target: Target, in_memory: bool, first: bool) -> str:
 
 
 def _attributes(target: Target) -> str:
-    """Attributes of every function: code for this CPU, with its vectors whole."""
+    """Attributes of functions: #0 of code for a target, #1 of what comes before it is chosen."""
+    return "\n".join(
+        f"attributes #{number} = {{ nounwind {_code_for(each)} }}"
+        for number, each in enumerate((target, target.plainest))
+    )
+
+
+def _code_for(target: Target) -> str:
+    """Code for this CPU, with its vectors whole."""
     vector_bits = target.vector_bytes * 8
     values = {
         "target-cpu": target.cpu,
@@ -175,7 +194,7 @@ def _attributes(target: Target) -> str:
         "frame-pointer": "none",
     }
     texts = " ".join(f'"{key}"="{value}"' for key, value in values.items())
-    return f'attributes #0 = {{ nounwind {texts} "no-builtins" }}'
+    return f'{texts} "no-builtins"'
 
 
 class _Functions:
@@ -238,10 +257,10 @@ class _Functions:
         self.emitter.line(f"br i1 {condition}, label %fail{code}, label %{label}")
         self.emitter.lines.append(f"{label}:")
 
-    def _end(self, function: str, head: str, linkage: str) -> str:
+    def _end(self, function: str, head: str, linkage: str, attributes: str = "#0") -> str:
         """What was emitted as the function; `head` is its result and its parameters."""
         result, _, parameters = head.partition(" ")
-        first = f"define {linkage} {result} @{function}{parameters} #0 {{"
+        first = f"define {linkage} {result} @{function}{parameters} {attributes} {{"
         return "\n".join([first, "entry:", *self.emitter.lines, "}"])
 
     def run(self) -> str:
@@ -291,7 +310,7 @@ class _Functions:
         array = f"[{len(self.plan.launches) + 1} x i64]"
         return (
             f"@{self.name}_times = internal global {array} zeroinitializer, align 8\n"
-            f"define ptr @{self.name}_ticks() #0 {{\n  ret ptr @{self.name}_times\n}}"
+            f"define ptr @{self.name}_ticks() #1 {{\n  ret ptr @{self.name}_times\n}}"
         )
 
     def _array(self, table: str, number: int) -> str:
@@ -366,4 +385,4 @@ class _Functions:
             emit.lines.append(f"fail{code}:")
             emit.line(f"ret i32 {code}")
         head = "i32 (i64 %output, ptr %dims, ptr %shape)"
-        return self._end(f"{self.name}_output_shape_dims", head, "internal")
+        return self._end(f"{self.name}_output_shape_dims", head, "internal", "#1")

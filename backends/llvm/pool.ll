@@ -28,19 +28,19 @@ declare i32 @pthread_detach(i64)
 declare i32 @pthread_sigmask(i32, ptr, ptr)
 declare i32 @sigfillset(ptr)
 
-define internal void @kerac_wait(ptr %word, i32 %value) #0 {
+define internal void @kerac_wait(ptr %word, i32 %value) #1 {
   %wide = zext i32 %value to i64
   call i64 (i64, ...) @syscall(i64 $FUTEX, ptr %word, i64 128, i64 %wide, ptr null, ptr null, i64 0)
   ret void
 }
 
-define internal void @kerac_wake(ptr %word) #0 {
+define internal void @kerac_wake(ptr %word) #1 {
   call i64 (i64, ...) @syscall(i64 $FUTEX, ptr %word, i64 129, i64 1, ptr null, ptr null, i64 0)
   ret void
 }
 
 ; part `number` of a job
-define internal void @kerac_part(ptr %job, i64 %number) #0 {
+define internal void @kerac_part(ptr %job, i64 %number) #1 {
   %data_at = getelementptr %kerac_job, ptr %job, i32 0, i32 1
   %total_at = getelementptr %kerac_job, ptr %job, i32 0, i32 2
   %parts_at = getelementptr %kerac_job, ptr %job, i32 0, i32 3
@@ -62,7 +62,7 @@ define internal void @kerac_part(ptr %job, i64 %number) #0 {
   ret void
 }
 
-define internal ptr @kerac_work(ptr %worker) #0 {
+define internal ptr @kerac_work(ptr %worker) #1 {
 entry:
   %sleeps = getelementptr %kerac_worker, ptr %worker, i32 0, i32 1
   %seen_at = getelementptr %kerac_worker, ptr %worker, i32 0, i32 2
@@ -115,7 +115,7 @@ done:
 }
 
 ; Start workers until there are `wanted`; returns how many there are. No signal is handled by them.
-define internal i32 @kerac_start(i32 %wanted) #0 {
+define internal i32 @kerac_start(i32 %wanted) #1 {
 entry:
   %thread = alloca i64
   %all = alloca [128 x i8], align 8
@@ -159,7 +159,7 @@ done:
 }
 
 ; Do tasks 0 ... total - 1 of task(data, first, last), which are worth `worth` threads.
-define internal void @kerac_run(ptr %parallel, ptr %task, ptr %data, i64 %total, i64 %worth) #0 {
+define internal void @kerac_run(ptr %parallel, ptr %task, ptr %data, i64 %total, i64 %worth) #1 {
 entry:
   %job = alloca %kerac_job
   %threads = load atomic i64, ptr %parallel monotonic, align 8

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kerac.backends.llvm.target import Target
-from kerac.ir.errors import InternalError
 
 EAX, EBX, ECX, EDX = range(4)
 SAVED = 0xD  # stands for XCR0, which says what registers the system saves between threads
@@ -43,10 +42,13 @@ BITS = {
 
 
 def choice_text(name: str, targets: Sequence[Target]) -> str:
-    """`NAME_choose`: the number of the last of `targets` whose code this processor runs."""
+    """`NAME_choose`: the number of the last of `targets` whose code this processor runs.
+
+    It is the number of them where there is none.
+    """
     return f"""\
 @{name}_chosen = internal global i32 -1, align 4
-define internal i32 @{name}_choose() #0 {{
+define internal i32 @{name}_choose() #1 {{
 entry:
   %known = load atomic i32, ptr @{name}_chosen monotonic, align 4
   %is_known = icmp sge i32 %known, 0
@@ -58,7 +60,7 @@ ask:
   store atomic i32 %found, ptr @{name}_chosen monotonic, align 4
   ret i32 %found
 }}
-define internal i32 @{name}_ask() noinline cold #0 {{
+define internal i32 @{name}_ask() noinline cold #1 {{
 entry:
 {_cpuid("basic", 0)}
 {_cpuid("extended", 0x80000000)}
@@ -98,14 +100,12 @@ def _leaf(leaf: int, highest: str) -> str:
 
 
 def _best(targets: Sequence[Target]) -> str:
-    lines, best = [], "0"
-    for number, target in enumerate(targets[1:], start=1):
+    lines, best = [], str(len(targets))
+    for number, target in enumerate(targets):
         wanted: dict[tuple[int, int], int] = {}
         for need in target.needs:
             leaf, register, bits = BITS[need]
             wanted[leaf, register] = wanted.get((leaf, register), 0) | bits
-        if not wanted:
-            raise InternalError(f"{target.name}: a variant must need more than the first one")
         runs = "true"
         for (leaf, register), bits in wanted.items():
             stem = f"v{number}_{leaf}_{register}"
@@ -118,19 +118,21 @@ def _best(targets: Sequence[Target]) -> str:
     return "\n".join([*lines, f"  ret i32 {best}"])
 
 
-def dispatch_text(name: str, prefixes: Sequence[str], what: str, head: str) -> str:
+def dispatch_text(name: str, prefixes: Sequence[str], what: str, head: str, none: int) -> str:
     """`NAME_WHAT`, which ends in the function PREFIX_WHAT of the variant that is chosen.
 
-    `head` is its result and its parameters: `i64 (ptr %dims)`.
+    `head` is its result and its parameters: `i64 (ptr %dims)`. It gives `none` where no variant
+    runs.
     """
     result, _, parameters = head.partition(" ")
     types = ", ".join(part.split()[0] for part in parameters.strip("()").split(", "))
-    cases = " ".join(f"i32 {n}, label %variant{n}" for n in range(1, len(prefixes)))
+    cases = " ".join(f"i32 {n}, label %variant{n}" for n in range(len(prefixes)))
     lines = [
         *(f"declare hidden {result} @{prefix}_{what}({types})" for prefix in prefixes[1:]),
-        f"define internal {result} @{name}_{what}{parameters} #0 {{",
+        f"define internal {result} @{name}_{what}{parameters} #1 {{",
         f"  %number = call i32 @{name}_choose()",
-        f"  switch i32 %number, label %variant0 [ {cases} ]",
+        f"  switch i32 %number, label %none [ {cases} ]",
+        f"none:\n  ret {result} {none}",
     ]
     for number, prefix in enumerate(prefixes):
         lines.append(f"variant{number}:")
@@ -139,16 +141,20 @@ def dispatch_text(name: str, prefixes: Sequence[str], what: str, head: str) -> s
     return "\n".join([*lines, "}"])
 
 
-def variant_text(name: str, targets: Sequence[Target]) -> str:
-    """`const char *NAME_variant(void)`: what the code that runs here is made for."""
+def variant_text(name: str, targets: Sequence[Target], chosen: bool) -> str:
+    """`const char *NAME_variant(void)`: what the code that runs is made for, or NULL.
+
+    Where nothing is `chosen` there is one target, and it runs.
+    """
     lines = []
     for number, target in enumerate(targets):
         array = f'[{len(target.name) + 1} x i8] c"{target.name}\\00"'
         lines.append(f"@{name}_variant_{number} = internal unnamed_addr constant {array}")
-    names = ", ".join(f"ptr @{name}_variant_{number}" for number in range(len(targets)))
-    lines.append(f"@{name}_variants = internal constant [{len(targets)} x ptr] [{names}]")
-    lines.append(f"define ptr @{name}_variant() #0 {{")
-    lines.append(f"  %number = call i32 @{name}_choose()" if len(targets) > 1 else "")
-    place = "i32 %number" if len(targets) > 1 else "i32 0"
+    names = [f"ptr @{name}_variant_{number}" for number in range(len(targets))] + ["ptr null"]
+    table = f"[{len(names)} x ptr] [{', '.join(names)}]"
+    lines.append(f"@{name}_variants = internal constant {table}")
+    lines.append(f"define ptr @{name}_variant() #1 {{")
+    lines.append(f"  %number = call i32 @{name}_choose()" if chosen else "")
+    place = "i32 %number" if chosen else "i32 0"
     lines.append(f"  %place = getelementptr ptr, ptr @{name}_variants, {place}")
     return "\n".join([*lines, "  %variant = load ptr, ptr %place", "  ret ptr %variant", "}"])

@@ -29,6 +29,12 @@ class Target:
     winograd: bool = True  # whether convolutions may be computed by transforms, which round more
 
     @property
+    def plainest(self) -> Target:
+        """Any machine of the same kind."""
+        is_x86 = self.triple.startswith(("x86_64", "amd64"))
+        return X86["x86-64"].target("x86-64", self.triple) if is_x86 else self
+
+    @property
     def abilities(self) -> frozenset[str]:
         """What the machine does in one instruction; see `KernelBuilder`."""
         found = set()
@@ -137,7 +143,14 @@ def _native(triple: str, machine: str) -> Target:
         # LLVM's models of single processors move loads of our kernels about; those of levels leave
         # them where they are
         return Target(
-            NATIVE, triple, cpu, text, level.vector_bytes, level.vector_registers, level.cpu
+            NATIVE,
+            triple,
+            cpu,
+            text,
+            level.vector_bytes,
+            level.vector_registers,
+            tune=level.cpu,
+            needs=tuple(need for need in level.needs if features.get(need, True)),
         )
     if machine in ("aarch64", "arm64"):
         return Target(NATIVE, triple, cpu, text, 16, 32)

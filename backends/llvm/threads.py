@@ -75,7 +75,7 @@ def threads_text(name: str, defined: bool) -> str:
     return "\n".join(
         [
             f"@{name}_parallel = hidden global {fields}",
-            f"define void @{name}_set_threads(i64 %threads) #0 {{",
+            f"define void @{name}_set_threads(i64 %threads) #1 {{",
             f"  store atomic i64 %threads, ptr @{name}_parallel monotonic, align 8",
             "  ret void\n}",
         ]
@@ -104,7 +104,7 @@ def process_pool(target: Target) -> int:
         f"@{POOL} = constant ptr @kerac_run",
         pool_text(target),
         *MINIMA,
-        "attributes #0 = { nounwind }",
+        "attributes #1 = { nounwind }",
     ]
     code = Code(object_code("\n".join(lines), target), [POOL])
     code.keep()  # threads run it until the process ends

@@ -62,6 +62,10 @@ int main(int count, char **arguments)
             return 102;
         outputs[i] = array(&info->outputs[i], shape, &sizes[i]);
     }
+    if (!info->variant()) { /* then nothing is computed, whatever is given */
+        puts("none");
+        return info->workspace_size(dims) ? 103 : info->run(NULL, NULL, NULL, NULL, NULL);
+    }
     size = info->workspace_size(dims);
     workspace = aligned_alloc(KERAC_WORKSPACE_ALIGNMENT,
                               (size / KERAC_WORKSPACE_ALIGNMENT + 1) * KERAC_WORKSPACE_ALIGNMENT);

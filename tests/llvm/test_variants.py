@@ -21,8 +21,9 @@ from kerac.backends.llvm.target import X86, Target, find_target, find_targets
 from kerac.compile import save_library
 from kerac.ir import Graph, evaluate_graph, parse
 from kerac.ir.ops import Input, item
+from kerac.runtime.abi import WRONG_PROCESSOR
 from tests.compare import assert_close
-from tests.emulator import PROCESSORS, needs, needs_emulator, run_on
+from tests.emulator import PROCESSORS, needs, needs_emulator, refusal, run_on
 from tests.llvm.native import random_inputs
 from tests.llvm.test_samples import has_native_code
 from tests.samples import SAMPLES
@@ -111,6 +112,19 @@ def test_a_library_for_one_processor_says_so(name: str, tmp_path: Path) -> None:
     library = ctypes.CDLL(str(tmp_path / "one.so"))
     library.one_variant.restype = ctypes.c_char_p
     assert library.one_variant() == name.encode()
+
+
+@needs_emulator
+@pytest.mark.parametrize(
+    ("name", "processor"), [("avx2", "Nehalem"), ("avx512", "Haswell"), ("native", "qemu64")]
+)
+def test_code_for_better_processors_is_refused(name: str, processor: str, tmp_path: Path) -> None:
+    graph = parse("def f(x: f32[0]):\n    return relu(x)")
+    target = find_target(name)
+    if not target.needs:
+        pytest.skip("any processor runs this one's code")
+    save_library(graph, [target], tmp_path / "one.so")
+    assert refusal(processor, tmp_path / "one.so") == WRONG_PROCESSOR
 
 
 def instructions(code: Path) -> Iterator[tuple[str, str]]:

@@ -17,6 +17,7 @@ from kerac.runtime.abi import (
     WorkspaceSizeFunction,
 )
 
+_VARIANT = ctypes.create_string_buffer(b"any")
 Compute = Callable[..., Sequence[np.ndarray] | int]
 
 
@@ -32,6 +33,7 @@ def executable(
     compute: Compute,
     workspace_size: int = 256,
     version: int = ABI_VERSION,
+    runs_here: bool = True,
 ) -> Executable:
     """An executable that calls `compute` on arrays; it gives outputs, or an error code."""
     entries = {entry for value in inputs for entry in value.shape if entry < 0}
@@ -53,7 +55,7 @@ def executable(
         WorkspaceSizeFunction(lambda _: workspace_size),
         OutputShapeFunction(lambda *_: 2),
         RunFunction(run),
-        VariantFunction(lambda: None),
+        VariantFunction(lambda: ctypes.addressof(_VARIANT) if runs_here else 0),
     )
     structure, keepalive = structure_of(model, functions, version)
     return Executable(ctypes.addressof(structure), keepalive=(structure, keepalive))

@@ -302,6 +302,8 @@ def test_models_that_cannot_be_bound_are_refused() -> None:
         executable([tensor("x", "f32", N, DERIVED)], [], lambda x: [])
     with pytest.raises(LibraryError, match="version 7 of the interface"):
         executable([], [], list, version=7)
+    with pytest.raises(LibraryError, match="for memory, but this processor lacks instructions"):
+        executable([], [], list, runs_here=False)
     with pytest.raises(LibraryError, match="holds f8"):
         executable([tensor("x", "f8", N)], [], lambda x: [])
     with pytest.raises(LibraryError, match="no description"):
