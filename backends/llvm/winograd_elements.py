@@ -98,6 +98,9 @@ class ElementTransform:
                 else zero
                 for j, reached in enumerate(valid)
             ]
+            # of the next tile, which may come from far away
+            for j in range(INPUTS - OUTPUTS, INPUTS):
+                k.prefetch(layout.x, start + k.multiply(layout.pitch, j + OUTPUTS))
             write(line, transform_inputs(k, elements))
 
         def outside(line: Index) -> None:

@@ -12,6 +12,7 @@ from kerac.backends.llvm.winograd_schedule import FEW_CHANNELS
 from kerac.backends.llvm.winograd_transforms import INPUTS, PRODUCTS, WINDOW, transform_filter
 
 TAPS = WINDOW**2
+AHEAD = 4  # short pieces: what takes longer than memory needs to answer
 
 
 def transform_filters(layout: Layout, piece: Piece) -> None:
@@ -95,7 +96,8 @@ class Products:
     def _prefetch(self, e: Index) -> None:
         """Ask for a part of the next filters: of the channels after these, or the next columns."""
         k, piece, layout = self.k, self.piece, self.layout
-        following = k.add(piece.start, piece.count)
+        ahead = AHEAD if piece.is_short else 1
+        following = k.add(piece.start, k.multiply(piece.count, ahead))
         beyond = k.compare("greater_equal", following, layout.channels)
         following = k.select(
             beyond, k.add(following, (TAPS - 1) * layout.channels), following, INDEX
