@@ -108,17 +108,23 @@ def restore_training(model: Model, file: ModelFile) -> None:
             stacklevel=3,
         )
         return
-    if file.weights is None or model.optimizer is None or not file.weights.optimizer_size:
+    if file.weights is not None:
+        restore_optimizer(model, file.weights, file.label)
+
+
+def restore_optimizer(model: Model, weights: Weights, label: str) -> None:
+    """Give the optimizer the state in a file; warn where that is another one's."""
+    if model.optimizer is None or not weights.optimizer_size:
         return
     # before its first step an optimizer has no state for each weight
-    if len(model.optimizer.variables) != file.weights.optimizer_size:
+    if len(model.optimizer.variables) != weights.optimizer_size:
         model.optimizer.build(model.trainable_weights)
     try:
-        values = list(file.weights.optimizer_values(SavedOptimizer(model.optimizer)))
+        values = list(weights.optimizer_values(SavedOptimizer(model.optimizer)))
     except FormatError as error:
         warnings.warn(
-            f"{file.label}: the model is compiled, but its optimizer begins anew: {error}",
-            stacklevel=3,
+            f"{label}: the weights are read, but the optimizer begins anew: {error}",
+            stacklevel=4,
         )
         return
     for variable, value in values:
@@ -158,7 +164,10 @@ def build_model(described: SerializedObject, label: str) -> Model:
 
 
 def load_weights(model: Model, path: FileSource, skip_mismatch: bool = False) -> None:
-    """Read the weights of a model from a `.weights.h5`, `.h5` or `.keras` file."""
+    """Read the weights of a model from a `.weights.h5`, `.h5` or `.keras` file.
+
+    The optimizer of a compiled model takes its state from there, too, where the file holds one.
+    """
     if skip_mismatch:
         raise CompileError(
             f"{model.name}: skip_mismatch=True is asked for, "
@@ -171,7 +180,9 @@ def load_weights(model: Model, path: FileSource, skip_mismatch: bool = False) ->
         )
     from kerac.saving.model_file import read_weights_file
 
-    assign_weights(model, read_weights_file(path))
+    weights = read_weights_file(path)
+    assign_weights(model, weights)
+    restore_optimizer(model, weights, weights.label)
 
 
 def assign_weights(model: Model, weights: Weights) -> None:
@@ -245,11 +256,14 @@ def _training_config(model: Model) -> dict[str, Any] | None:
 
 
 def save_weights(model: Model, path: str | os.PathLike[str], overwrite: bool = True) -> None:
-    """Write a `.weights.h5` file."""
+    """Write a `.weights.h5` file, with the state of the optimizer of a compiled model."""
     from kerac.saving.write import write_weights
 
     _check_path(model, path, ".weights.h5", overwrite)
-    write_weights(path, saved(model), _value)
+    root = saved(model)
+    if model.optimizer is not None:
+        root.children["optimizer"] = SavedOptimizer(model.optimizer)
+    write_weights(path, root, _value)
 
 
 def _value(variable: Any) -> Array:

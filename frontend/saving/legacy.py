@@ -8,6 +8,7 @@ other names.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from kerac.ir.errors import FormatError
 from kerac.saving.hdf5 import Dataset, Group
@@ -94,6 +95,48 @@ def match_legacy_variables(
         matches += _match_layer("", list(root.variables), TOP_LEVEL, datasets, problems)
     problems.raise_if_any()
     return matches
+
+
+def match_legacy_optimizer(
+    optimizer: SavedNode, state: Group, label: str
+) -> list[tuple[SavedVariable, Dataset]]:
+    """Return each variable of an optimizer with its array, in the order of `weight_names`."""
+    problems = Problems(label)
+    variables: list[SavedVariable] = []
+    for owner in _owners(optimizer, set()):
+        variables += owner.variables
+    names = name_list(state, "weight_names") or []
+    found = [(name, state.find(name)) for name in names]
+    datasets = [(name, held) for name, held in found if isinstance(held, Dataset)]
+    matches = _match_layer("optimizer", variables, "optimizer", datasets, problems)
+    problems.raise_if_any()
+    return matches
+
+
+def modern_training_config(config: Any) -> Any:
+    """What `training_config` says in the words of a `.keras` archive."""
+    if not isinstance(config, dict):
+        return None
+    found = {
+        name: _with_module(value, f"keras.{name.removeprefix('weighted_')}")
+        for name, value in config.items()
+        if name in ("loss", "loss_weights", "metrics", "weighted_metrics", "steps_per_execution")
+    }
+    found["loss"] = _with_module(config.get("loss"), "keras.losses")
+    found["optimizer"] = _with_module(config.get("optimizer_config"), "keras.optimizers")
+    return found
+
+
+def _with_module(value: Any, module: str) -> Any:
+    """The same config with the module of every class that has none: old files only name classes."""
+    if isinstance(value, list):
+        return [_with_module(item, module) for item in value]
+    if not isinstance(value, dict):
+        return value
+    found = {name: _with_module(item, module) for name, item in value.items()}
+    if isinstance(found.get("class_name"), str) and ">" not in found["class_name"]:
+        return {"module": module, "registered_name": None} | found
+    return found
 
 
 def _datasets(weights: Group, name: str, label: str) -> list[tuple[str, Dataset]]:

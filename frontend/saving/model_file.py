@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,12 @@ from kerac.saving.layout import (
     match_optimizer,
     match_variables,
 )
-from kerac.saving.legacy import match_legacy_variables
+from kerac.saving.legacy import (
+    match_legacy_optimizer,
+    match_legacy_variables,
+    modern_training_config,
+    name_list,
+)
 from kerac.saving.limits import DEFAULT_LIMITS, Limits
 from kerac.saving.source import FileSource, source_name, unreadable
 from kerac.saving.weights import SavedVariable, read_values
@@ -37,6 +42,7 @@ class Weights:
     label: str
     tree: Group
     is_legacy: bool
+    legacy_optimizer: Group | None = None
 
     def values(
         self, root: SavedNode
@@ -52,6 +58,9 @@ class Weights:
     @property
     def optimizer_size(self) -> int:
         """The number of arrays of the optimizer's own state."""
+        if self.is_legacy:
+            held = self.legacy_optimizer
+            return 0 if held is None else len(name_list(held, "weight_names") or [])
         group = self.tree.groups.get(OPTIMIZER)
         own = None if group is None else group.groups.get("vars")
         return 0 if own is None else len(own.datasets)
@@ -60,6 +69,9 @@ class Weights:
         self, optimizer: SavedNode
     ) -> Iterator[tuple[SavedVariable, np.ndarray[Any, np.dtype[Any]]]]:
         """Yield each variable of an optimizer with its value, as `values` does for a model."""
+        if self.legacy_optimizer is not None:
+            matches = match_legacy_optimizer(optimizer, self.legacy_optimizer, self.label)
+            return read_values(matches, self.label)
         return read_values(match_optimizer(optimizer, self.tree, self.label), self.label)
 
 
@@ -124,7 +136,8 @@ def _read_members(source: FileSource, kind: FileKind, limits: Limits) -> archive
 
 def _weights_in(tree: Group, label: str) -> Weights:
     if LEGACY_WEIGHTS in tree.groups:
-        return Weights(label, tree.groups[LEGACY_WEIGHTS], is_legacy=True)
+        optimizer = tree.groups.get("optimizer_weights")
+        return Weights(label, tree.groups[LEGACY_WEIGHTS], True, optimizer)
     if any(re.match(r"layer_names\d*$", name) for name in tree.attributes):
         return Weights(label, tree, is_legacy=True)
     # Paths with backslashes, as TensorFlow wrote them on Windows, make names of one piece.
@@ -162,6 +175,10 @@ def _read_legacy_model(source: FileSource, label: str, limits: Limits) -> ModelF
             remedy="Load it with Keras 2 and save it from there.",
         )
     weights = _weights_in(tree, label)
+    training = tree.attributes.get("training_config")
+    if isinstance(training, str):
+        found = parse_json(training, f"{label}:training_config", limits)
+        config = replace(config, compile_config=modern_training_config(found))
     return ModelFile(label, FileKind.HDF5, config, version, weights)
 
 
