@@ -19,7 +19,7 @@ PIP_INSTALL := python -m pip install --quiet --disable-pip-version-check
 help: ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-demo: .venv/core.stamp ## compile a trained network, run it, export it, and see what the passes did
+demo: .venv/core.stamp ## compile a trained network, run it, train another one, export it, and see what the passes did
 	@.venv/bin/python examples/digits/demo.py
 
 test: .venv/test.stamp ## run all tests

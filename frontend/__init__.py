@@ -10,6 +10,7 @@ from kerac import (
     initializers,
     layers,
     models,
+    random,
     regularizers,
     utils,
 )
@@ -20,12 +21,14 @@ from kerac.runtime import Executable, load
 from kerac.variable import Variable
 
 if TYPE_CHECKING:
-    from kerac import callbacks, datasets, losses, metrics, optimizers, preprocessing
+    from kerac import callbacks, datasets, losses, metrics, ops, optimizers, preprocessing
 
 __version__ = "0.1.0"
 
 # What only training needs is imported when it is first named: importing kerac stays quick.
-_ONLY_IN_TRAINING = ("callbacks", "datasets", "losses", "metrics", "optimizers", "preprocessing")
+_ONLY_IN_TRAINING = (
+    *("callbacks", "datasets", "losses", "metrics", "ops", "optimizers", "preprocessing"),
+)
 
 
 def __getattr__(name: str) -> Any:
@@ -57,8 +60,10 @@ __all__ = [
     "losses",
     "metrics",
     "models",
+    "ops",
     "optimizers",
     "preprocessing",
+    "random",
     "regularizers",
     "utils",
 ]

@@ -14,7 +14,7 @@ from kerac.lookup import find, table_of
 EPSILON = 1e-7
 
 
-class ConstraintBase(Configured):
+class Constraint(Configured):
     """Base of the conditions."""
 
     module: ClassVar[str] = "keras.constraints"
@@ -27,7 +27,7 @@ class ConstraintBase(Configured):
         raise UnsupportedError(f"{type(self).__name__} does not say what it computes")
 
 
-class MaxNorm(ConstraintBase):
+class MaxNorm(Constraint):
     """A norm along `axis` of at most `max_value`."""
 
     max_value: float = 2
@@ -39,14 +39,14 @@ class MaxNorm(ConstraintBase):
         return w * (wanted / (EPSILON + norms))
 
 
-class NonNeg(ConstraintBase):
+class NonNeg(Constraint):
     """No element below 0."""
 
     def apply(self, w: Value) -> Value:
         return ops.maximum(w, 0.0)
 
 
-class UnitNorm(ConstraintBase):
+class UnitNorm(Constraint):
     """A norm along `axis` of 1."""
 
     axis: int | list[int] = 0
@@ -55,7 +55,7 @@ class UnitNorm(ConstraintBase):
         return w / (EPSILON + norms_of(w, self.axis))
 
 
-class MinMaxNorm(ConstraintBase):
+class MinMaxNorm(Constraint):
     """A norm along `axis` between two values, reached by the share `rate` at each step."""
 
     min_value: float = 0.0
@@ -79,21 +79,21 @@ def norms_of(w: Value, axis: int | list[int]) -> Value:
 CONSTRAINTS = table_of(MaxNorm, NonNeg, UnitNorm, MinMaxNorm)
 
 
-def get(identifier: Any) -> ConstraintBase | None:
+def get(identifier: Any) -> Constraint | None:
     """The constraint that a name, a config, a class or an instance stands for."""
-    found: ConstraintBase | None = find(identifier, CONSTRAINTS, ConstraintBase, "constraint")
+    found: Constraint | None = find(identifier, CONSTRAINTS, Constraint, "constraint")
     return found
 
 
-def serialize(constraint: ConstraintBase) -> dict[str, Any]:
+def serialize(constraint: Constraint) -> dict[str, Any]:
     """A constraint as Keras writes it."""
     return constraint.serialize()
 
 
-def deserialize(config: Any) -> ConstraintBase | None:
+def deserialize(config: Any) -> Constraint | None:
     """The constraint that a config describes."""
     return get(config)
 
 
-Constraint = Annotated[ConstraintBase | None, Conversion(get, serialize, "a constraint")]
+MaybeConstraint = Annotated[Constraint | None, Conversion(get, serialize, "a constraint")]
 """The kind of a layer's field that holds a constraint or None."""

@@ -8,6 +8,7 @@ from typing import Any
 from kerac.configured import Configured, suggestion
 from kerac.ir.errors import CompileError, UnsupportedError
 from kerac.names import snake_case
+from kerac.registration import given_classes
 from kerac.saving.config import SerializedObject
 
 
@@ -29,7 +30,8 @@ def find(value: Any, table: Mapping[str, type[Configured]], base: type[Any], kin
 
 def class_named(name: str, table: Mapping[str, type[Configured]], kind: str) -> type[Configured]:
     """The class called `name`, in whatever way Keras ever spelled it."""
-    found = table.get(name) or table.get(name.lower()) or table.get(snake_case(name))
+    known = {**table, **given_classes()}
+    found = known.get(name) or known.get(name.lower()) or known.get(snake_case(name))
     if found is None:
         raise UnsupportedError(f"there is no {kind} {name!r}", remedy=suggestion(name, table))
     return found

@@ -14,7 +14,7 @@ from kerac.ir.errors import CompileError, ShapeError, UnsupportedError
 from kerac.lookup import find, table_of
 
 
-class RegularizerBase(Configured):
+class Regularizer(Configured):
     """Base of the penalties."""
 
     module: ClassVar[str] = "keras.regularizers"
@@ -29,7 +29,7 @@ class RegularizerBase(Configured):
         raise UnsupportedError(f"{type(self).__name__} does not say what it computes")
 
 
-class L1(RegularizerBase):
+class L1(Regularizer):
     """l1 * sum(|x|)."""
 
     l1: float = 0.01
@@ -42,7 +42,7 @@ class L1(RegularizerBase):
         return _renamed(arguments, "l", "l1")
 
 
-class L2(RegularizerBase):
+class L2(Regularizer):
     """l2 * sum(x * x)."""
 
     l2: float = 0.01
@@ -55,7 +55,7 @@ class L2(RegularizerBase):
         return _renamed(arguments, "l", "l2")
 
 
-class L1L2(RegularizerBase):
+class L1L2(Regularizer):
     """l1 * sum(|x|) + l2 * sum(x * x)."""
 
     l1: float = 0.0
@@ -67,7 +67,7 @@ class L1L2(RegularizerBase):
         return sum(parts[1:], start=parts[0]) if parts else ops.constant(0.0, x.dtype)
 
 
-class OrthogonalRegularizer(RegularizerBase):
+class OrthogonalRegularizer(Regularizer):
     """factor * the mean of |products| of different rows or columns of norm 1."""
 
     factor: float = 0.01
@@ -100,21 +100,21 @@ def _renamed(arguments: dict[str, Any], old: str, new: str) -> dict[str, Any]:
 REGULARIZERS = table_of(L1, L2, L1L2, OrthogonalRegularizer, l1=L1, l2=L2, l1_l2=L1L2, l1l2=L1L2)
 
 
-def get(identifier: Any) -> RegularizerBase | None:
+def get(identifier: Any) -> Regularizer | None:
     """The regularizer that a name, a config, a class or an instance stands for."""
-    found: RegularizerBase | None = find(identifier, REGULARIZERS, RegularizerBase, "regularizer")
+    found: Regularizer | None = find(identifier, REGULARIZERS, Regularizer, "regularizer")
     return found
 
 
-def serialize(regularizer: RegularizerBase) -> dict[str, Any]:
+def serialize(regularizer: Regularizer) -> dict[str, Any]:
     """A regularizer as Keras writes it."""
     return regularizer.serialize()
 
 
-def deserialize(config: Any) -> RegularizerBase | None:
+def deserialize(config: Any) -> Regularizer | None:
     """The regularizer that a config describes."""
     return get(config)
 
 
-Regularizer = Annotated[RegularizerBase | None, Conversion(get, serialize, "a regularizer")]
+MaybeRegularizer = Annotated[Regularizer | None, Conversion(get, serialize, "a regularizer")]
 """The kind of a layer's field that holds a regularizer or None."""

@@ -92,6 +92,18 @@ class KerasTensor:
     def __pow__(self, other: Any) -> Any:
         return _operation("Power", self, other)
 
+    def __lt__(self, other: Any) -> Any:
+        return _operation("Less", self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return _operation("LessEqual", self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return _operation("Greater", self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return _operation("GreaterEqual", self, other)
+
     def __neg__(self) -> Any:
         return _operation("Negative", self)
 

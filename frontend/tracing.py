@@ -82,6 +82,11 @@ def current_trace() -> Trace:
     return trace
 
 
+def is_tracing() -> bool:
+    """Whether a graph is being made."""
+    return _current.get() is not None
+
+
 @contextmanager
 def tracing(trace: Trace) -> Iterator[Trace]:
     """Make `trace` the current one in the block."""

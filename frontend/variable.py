@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kerac.ir import Value
 from kerac.ir.data import Data
 from kerac.ir.errors import ShapeError
 from kerac.ir.types import TensorType, dtype_name
+from kerac.variable_arithmetic import VariableArithmetic
 
 if TYPE_CHECKING:
-    from kerac.constraints import ConstraintBase
+    from kerac.constraints import Constraint
     from kerac.initializers import Initializer
-    from kerac.regularizers import RegularizerBase
+    from kerac.regularizers import Regularizer
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -26,7 +28,7 @@ class Clock:
     ticks = 0
 
 
-class Variable:
+class Variable(VariableArithmetic):
     """An array with a name and a path, such as `encoder/dense/kernel`.
 
     It is made from its initializer when it is first read, so that a model whose weights come from a
@@ -50,8 +52,8 @@ class Variable:
         self.shape = shape
         self.dtype = dtype
         self.trainable = trainable
-        self.regularizer: RegularizerBase | None = None
-        self.constraint: ConstraintBase | None = None
+        self.regularizer: Regularizer | None = None
+        self.constraint: Constraint | None = None
         self._assigned = 0
         self._initialize = initializer.later(shape, dtype)
         self._array: Array | None = None
@@ -87,7 +89,16 @@ class Variable:
         return self.current().copy()
 
     def assign(self, value: Any) -> Variable:
-        """Copy `value`, which must have the variable's shape."""
+        """Copy `value`, which must have the variable's shape.
+
+        Where a layer or a metric states what it computes, a value of the graph becomes the
+        variable's value after the step.
+        """
+        if isinstance(value, Value):
+            from kerac.tracing import update
+
+            update(self, value)
+            return self
         array = np.asarray(value)
         if array.shape != self.shape:
             raise ShapeError(
@@ -104,6 +115,20 @@ class Variable:
     def value(self) -> Array:
         """The value, as Keras spells it."""
         return self.array
+
+    def as_value(self) -> Any:
+        """The weight in the graph in the making; its array where none is made."""
+        from kerac.tracing import is_tracing, traced
+
+        return traced(self) if is_tracing() else self.array
+
+    def assign_add(self, value: Any) -> Any:
+        """Add to the variable; in a graph it is the new value from then on."""
+        return self.assign(self + value)
+
+    def assign_sub(self, value: Any) -> Any:
+        """Subtract from the variable, as `assign_add` adds."""
+        return self.assign(self - value)
 
     @property
     def type(self) -> TensorType:

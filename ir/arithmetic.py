@@ -88,6 +88,17 @@ class Arithmetic:
 
         return ops.LogicalNot()(cast("Value", self))
 
+    def __getitem__(self, key: Any) -> Value:
+        from kerac.ir.indexing import part_of
+
+        return part_of(cast("Value", self), key)
+
+    def __matmul__(self, other: Operand) -> Value:
+        return product(self, other)
+
+    def __rmatmul__(self, other: Operand) -> Value:
+        return product(other, self)
+
     def __iter__(self) -> Any:
         raise TypeError("a value of a graph cannot be iterated over; take parts by slices")
 
@@ -103,11 +114,21 @@ def apply(op: str, x: Operand, y: Operand) -> Value:
     return result
 
 
+def product(x: Operand, y: Operand) -> Value:
+    """The product of matrices; the second one, or those of a whole batch, stands on the right."""
+    from kerac.ir import ops
+
+    left, right = promoted(x, y)
+    return ops.dense(left, right) if right.ndim == 2 else ops.matmul(left, right)
+
+
 def promoted(*operands: Operand) -> list[Value]:
     """Operands as values of one dtype; at least one is a value."""
     from kerac.ir import ops
     from kerac.ir.graph import Value
 
+    # weights of layers become values of the graph in the making
+    operands = tuple(x.as_value() if hasattr(x, "as_value") else x for x in operands)
     dtypes = [x.dtype for x in operands if isinstance(x, Value)]
     arrays = {i: np.asarray(x) for i, x in enumerate(operands) if not isinstance(x, Value)}
     for array in arrays.values():

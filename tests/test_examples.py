@@ -86,5 +86,8 @@ def test_the_demo_runs_to_its_end() -> None:
         [sys.executable, DIGITS / "demo.py"], check=True, capture_output=True, text=True, cwd="/"
     )
     assert re.search(r"\d{3} of 450 images right: 9\d\.\d%", result.stdout)
+    learned = re.search(r"held-out images: (\d+\.\d+)%", result.stdout)
+    assert learned
+    assert float(learned[1]) >= 98
     assert "fold_batch_norm" in result.stdout
     assert (ROOT / "build" / "demo" / "digits.html").stat().st_size > 10_000

@@ -1,7 +1,8 @@
 """The tour of `make demo`: a network that Keras trained becomes a library, an ONNX file, a report.
 
-Works on digits.keras and held_out.npz beside this script (train.py made them) and writes into
-build/demo. Each command that it shows can be typed as it stands.
+Another one is trained here. Works on digits.keras, training.npz and held_out.npz beside this script
+(train.py made them) and writes into build/demo. Each command that it shows can be typed as it
+stands.
 """
 
 import os
@@ -22,6 +23,7 @@ ROOT = Path(__file__).parent.parent.parent
 MODEL = Path("examples/digits/digits.keras")
 HELD_OUT = ROOT / "examples/digits/held_out.npz"
 BUILD = Path("build/demo")
+LEARNED = BUILD / "learned.keras"
 SHADES = " ░▒▓█"
 SHOWN = 4    # images drawn
 console = Console(highlight=False)
@@ -78,6 +80,15 @@ def median_microseconds(network: kerac.Executable, image: np.ndarray) -> float:
     return 1e6 * statistics.median(times)
 
 
+def read_by_learned(images: np.ndarray, labels: np.ndarray) -> None:
+    """Load the library of the network that was trained here, and count what it reads."""
+    library = LEARNED.with_suffix(".so")
+    console.print(f'[green]>>>[/] kerac.load("{library}")(images)')
+    digits = kerac.load(ROOT / library)(images).argmax(axis=-1)
+    correct = int((digits == labels).sum())
+    console.print(f"{correct} of {len(labels)} images right: {correct / len(labels):.1%}")
+
+
 def build_c_example(images: np.ndarray, labels: np.ndarray) -> None:
     """Compile examples/c/predict.c against the library, and run it on the same images."""
     compiler = shlex.split(os.environ.get("CC") or "cc")
@@ -105,6 +116,10 @@ def main() -> int:
         predict(images, labels)
         title("The library in a C program")
         build_c_example(images, labels)
+        title("kerac trains one itself, step by step in native code")
+        show_and_run("python", "examples/digits/learn.py", LEARNED, program=sys.executable)
+        show_kerac("compile", LEARNED, "-o", LEARNED.with_suffix(".so"))
+        read_by_learned(images, labels)
         title("The same network as an ONNX file")
         show_kerac("export", MODEL, "-o", BUILD / "digits.onnx")
         title("What the compiler did")

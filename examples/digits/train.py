@@ -1,8 +1,9 @@
 """Train a small convolutional network on scikit-learn's handwritten digits, with Keras itself.
 
-Writes the two files that the demo and the tests use, beside this script:
+Writes the files that the demo and the tests use, beside this script:
 
 * digits.keras: the trained network, as Keras saves it, without the optimizer's state
+* training.npz: the images it learned from (`images`, uint8 of 0 to 16) and their `labels`
 * held_out.npz: the images it never saw (`images`, float32 of 0 to 1) and their `labels`
 
 To make them anew, from the root of the repository:
@@ -68,6 +69,8 @@ def main() -> None:
     trained = build_network()    # the same network without optimizer: a third of the size
     trained.set_weights(model.get_weights())
     trained.save(FOLDER / "digits.keras")
+    pixels = np.round(train_images[..., 0] * 16).astype(np.uint8)
+    np.savez_compressed(FOLDER / "training.npz", images=pixels, labels=train_labels)
     np.savez_compressed(FOLDER / "held_out.npz", images=held_out_images, labels=held_out_labels)
 
 

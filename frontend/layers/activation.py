@@ -6,12 +6,12 @@ from typing import Any
 
 from kerac import activations
 from kerac.activations import Activation as Function
-from kerac.constraints import Constraint
+from kerac.constraints import MaybeConstraint
 from kerac.initializers import Start
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError
 from kerac.layers.base import Layer, as_float
-from kerac.regularizers import Regularizer
+from kerac.regularizers import MaybeRegularizer
 from kerac.tracing import traced
 
 LARGE_NEGATIVE = -1e9
@@ -96,8 +96,8 @@ class PReLU(Layer):
     supports_masking = True
 
     alpha_initializer: Start = "zeros"
-    alpha_regularizer: Regularizer = None
-    alpha_constraint: Constraint = None
+    alpha_regularizer: MaybeRegularizer = None
+    alpha_constraint: MaybeConstraint = None
     shared_axes: list[int] | None = None
 
     @classmethod

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import sqrt
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from kerac.constraints import Constraint
+from kerac.constraints import MaybeConstraint
 from kerac.initializers import Start
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, ShapeError
@@ -18,7 +18,7 @@ from kerac.layers.inside import build_inside
 from kerac.layers.masks import as_bool
 from kerac.layers.reshaping import product
 from kerac.layers.spatial import positive
-from kerac.regularizers import Regularizer
+from kerac.regularizers import MaybeRegularizer
 from kerac.tracing import need_equal
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -40,10 +40,10 @@ class Projecting(Layer, registered=False):
         sliding_window: int | None
         kernel_initializer: Start
         bias_initializer: Start
-        kernel_regularizer: Regularizer
-        bias_regularizer: Regularizer
-        kernel_constraint: Constraint
-        bias_constraint: Constraint
+        kernel_regularizer: MaybeRegularizer
+        bias_regularizer: MaybeRegularizer
+        kernel_constraint: MaybeConstraint
+        bias_constraint: MaybeConstraint
         use_gate: bool
         seed: int | None
 
@@ -181,11 +181,11 @@ class MultiHeadAttention(Projecting):
     flash_attention: bool | None = None
     kernel_initializer: Start = "glorot_uniform"
     bias_initializer: Start = "zeros"
-    kernel_regularizer: Regularizer = None
-    bias_regularizer: Regularizer = None
-    activity_regularizer: Regularizer = None
-    kernel_constraint: Constraint = None
-    bias_constraint: Constraint = None
+    kernel_regularizer: MaybeRegularizer = None
+    bias_regularizer: MaybeRegularizer = None
+    activity_regularizer: MaybeRegularizer = None
+    kernel_constraint: MaybeConstraint = None
+    bias_constraint: MaybeConstraint = None
     use_gate: bool = False
     seed: int | None = None
 
@@ -322,11 +322,11 @@ class GroupedQueryAttention(Projecting):
     flash_attention: bool | None = None
     kernel_initializer: Start = "glorot_uniform"
     bias_initializer: Start = "zeros"
-    kernel_regularizer: Regularizer = None
-    bias_regularizer: Regularizer = None
-    activity_regularizer: Regularizer = None
-    kernel_constraint: Constraint = None
-    bias_constraint: Constraint = None
+    kernel_regularizer: MaybeRegularizer = None
+    bias_regularizer: MaybeRegularizer = None
+    activity_regularizer: MaybeRegularizer = None
+    kernel_constraint: MaybeConstraint = None
+    bias_constraint: MaybeConstraint = None
     use_gate: bool = False
     seed: int | None = None
 

@@ -40,7 +40,7 @@ from kerac.layers.masks import fill_masks, set_masks
 from kerac.layers.penalties import attach_penalties, penalize_outputs
 from kerac.layers.sharing import number_shared
 from kerac.names import automatic_name, name_scope, scoped
-from kerac.regularizers import Regularizer
+from kerac.regularizers import MaybeRegularizer
 from kerac.structure import leaves, map_structure
 from kerac.tensor import Node, shape_of
 from kerac.tracing import current_trace, inside, training_mode
@@ -62,7 +62,7 @@ class Layer(Configured, keyword_only=True):
     name: str | None = None
     trainable: bool = True
     dtype: Any = "float32"
-    activity_regularizer: Regularizer = None
+    activity_regularizer: MaybeRegularizer = None
 
     def __init_subclass__(cls, registered: bool = True, **keywords: Any) -> None:
         """Put a layer that kerac itself defines into the table of known ones."""

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from kerac.activations import axis_of
-from kerac.constraints import Constraint
+from kerac.constraints import MaybeConstraint
 from kerac.initializers import Initializer, Start
 from kerac.ir import Value, ops
 from kerac.ir.errors import ShapeError
 from kerac.layers.base import Layer, as_float
 from kerac.layers.masks import align
 from kerac.layers.normalization import length_of
-from kerac.regularizers import Regularizer
+from kerac.regularizers import MaybeRegularizer
 from kerac.tracing import current_trace, traced, update
 from kerac.variable import Variable
 
@@ -35,10 +35,10 @@ class BatchNormalization(Layer):
     gamma_initializer: Start = "ones"
     moving_mean_initializer: Start = "zeros"
     moving_variance_initializer: Start = "ones"
-    beta_regularizer: Regularizer = None
-    gamma_regularizer: Regularizer = None
-    beta_constraint: Constraint = None
-    gamma_constraint: Constraint = None
+    beta_regularizer: MaybeRegularizer = None
+    gamma_regularizer: MaybeRegularizer = None
+    beta_constraint: MaybeConstraint = None
+    gamma_constraint: MaybeConstraint = None
     renorm: bool = False
     renorm_clipping: dict[str, Any] | None = None
     renorm_momentum: float = 0.99

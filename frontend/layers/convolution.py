@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from kerac.activations import Activation
-from kerac.constraints import Constraint
+from kerac.constraints import MaybeConstraint
 from kerac.initializers import Start
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, InternalError, ShapeError
 from kerac.layers.base import Layer, as_float
 from kerac.layers.data_format import GivenDataFormat, channel_axis, from_last, to_last
 from kerac.layers.spatial import Padding, PaddingOrCausal, Sizes, check_ndim, positive, sizes
-from kerac.regularizers import Regularizer
+from kerac.regularizers import MaybeRegularizer
 from kerac.tracing import traced
 
 
@@ -96,11 +96,11 @@ class Convolution(WindowLayer, registered=False):
     use_bias: bool = True
     kernel_initializer: Start = "glorot_uniform"
     bias_initializer: Start = "zeros"
-    kernel_regularizer: Regularizer = None
-    bias_regularizer: Regularizer = None
-    activity_regularizer: Regularizer = None
-    kernel_constraint: Constraint = None
-    bias_constraint: Constraint = None
+    kernel_regularizer: MaybeRegularizer = None
+    bias_regularizer: MaybeRegularizer = None
+    activity_regularizer: MaybeRegularizer = None
+    kernel_constraint: MaybeConstraint = None
+    bias_constraint: MaybeConstraint = None
     lora_rank: None = None
     lora_alpha: None = None
 
@@ -181,11 +181,11 @@ class DepthwiseConvolution(ChannelwiseLayer, registered=False):
     use_bias: bool = True
     depthwise_initializer: Start = "glorot_uniform"
     bias_initializer: Start = "zeros"
-    depthwise_regularizer: Regularizer = None
-    bias_regularizer: Regularizer = None
-    activity_regularizer: Regularizer = None
-    depthwise_constraint: Constraint = None
-    bias_constraint: Constraint = None
+    depthwise_regularizer: MaybeRegularizer = None
+    bias_regularizer: MaybeRegularizer = None
+    activity_regularizer: MaybeRegularizer = None
+    depthwise_constraint: MaybeConstraint = None
+    bias_constraint: MaybeConstraint = None
     rarely_written: ClassVar[frozenset[str]] = frozenset()
 
     def __post_init__(self) -> None:
@@ -239,13 +239,13 @@ class SeparableConvolution(ChannelwiseLayer, registered=False):
     depthwise_initializer: Start = "glorot_uniform"
     pointwise_initializer: Start = "glorot_uniform"
     bias_initializer: Start = "zeros"
-    depthwise_regularizer: Regularizer = None
-    pointwise_regularizer: Regularizer = None
-    bias_regularizer: Regularizer = None
-    activity_regularizer: Regularizer = None
-    depthwise_constraint: Constraint = None
-    pointwise_constraint: Constraint = None
-    bias_constraint: Constraint = None
+    depthwise_regularizer: MaybeRegularizer = None
+    pointwise_regularizer: MaybeRegularizer = None
+    bias_regularizer: MaybeRegularizer = None
+    activity_regularizer: MaybeRegularizer = None
+    depthwise_constraint: MaybeConstraint = None
+    pointwise_constraint: MaybeConstraint = None
+    bias_constraint: MaybeConstraint = None
     rarely_written: ClassVar[frozenset[str]] = frozenset()
 
     def __post_init__(self) -> None:

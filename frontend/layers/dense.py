@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from kerac.activations import Activation
-from kerac.constraints import Constraint
+from kerac.constraints import MaybeConstraint
 from kerac.initializers import Start
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, ShapeError
 from kerac.layers.base import Layer, as_float
-from kerac.regularizers import Regularizer
+from kerac.regularizers import MaybeRegularizer
 from kerac.tracing import traced
 
 
@@ -32,11 +32,11 @@ class Dense(Layer):
     use_bias: bool = True
     kernel_initializer: Start = "glorot_uniform"
     bias_initializer: Start = "zeros"
-    kernel_regularizer: Regularizer = None
-    bias_regularizer: Regularizer = None
-    activity_regularizer: Regularizer = None
-    kernel_constraint: Constraint = None
-    bias_constraint: Constraint = None
+    kernel_regularizer: MaybeRegularizer = None
+    bias_regularizer: MaybeRegularizer = None
+    activity_regularizer: MaybeRegularizer = None
+    kernel_constraint: MaybeConstraint = None
+    bias_constraint: MaybeConstraint = None
     lora_rank: None = None
     lora_alpha: None = None
     quantization_config: None = None

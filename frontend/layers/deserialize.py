@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
 from typing import Any
 
 from kerac.configured import suggestion
 from kerac.ir.errors import CompileError, FormatError, UnsupportedError
 from kerac.layers.base import REGISTRY, Layer
 from kerac.layers.sharing import find_shared, remember_shared
+from kerac.registration import custom_objects, given_classes
 from kerac.saving.config import SerializedObject, decode_members
 
 MOST_SHOWN = 20
-_custom: ContextVar[Mapping[str, Any] | None] = ContextVar("custom objects", default=None)
-
-
-@contextmanager
-def custom_objects(replacements: Mapping[str, Any] | None) -> Iterator[None]:
-    """Let classes given in code stand for names in a file, in the block."""
-    token = _custom.set({**given_classes(), **(replacements or {})})
-    try:
-        yield
-    finally:
-        _custom.reset(token)
-
-
-def given_classes() -> Mapping[str, Any]:
-    """The classes that were given in code."""
-    return _custom.get() or {}
 
 
 def known_layers() -> dict[str, Any]:
@@ -139,3 +122,17 @@ def _computes(described: SerializedObject) -> bool:
     if described.kind.startswith("ops.") or (described.module is None and is_operation(described)):
         return False
     return described.class_name not in ("InputLayer", "Hashing", "HashedCrossing")
+
+
+__all__ = [
+    "custom_objects",
+    "decoded",
+    "deserialize_layer",
+    "given_classes",
+    "is_operation",
+    "kinds_known",
+    "known_layers",
+    "layer_class",
+    "listed_layers",
+    "refuse_dtypes",
+]

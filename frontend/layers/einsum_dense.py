@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from kerac.activations import Activation
-from kerac.constraints import Constraint
+from kerac.constraints import MaybeConstraint
 from kerac.initializers import Start
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, ShapeError
 from kerac.layers.base import Layer, as_float
 from kerac.layers.einsum import einsum, parse_equation
-from kerac.regularizers import Regularizer
+from kerac.regularizers import MaybeRegularizer
 from kerac.tracing import traced
 
 Shape = tuple[int | None, ...]
@@ -36,11 +36,11 @@ class EinsumDense(Layer):
     bias_axes: str | None = None
     kernel_initializer: Start = "glorot_uniform"
     bias_initializer: Start = "zeros"
-    kernel_regularizer: Regularizer = None
-    bias_regularizer: Regularizer = None
-    activity_regularizer: Regularizer = None
-    kernel_constraint: Constraint = None
-    bias_constraint: Constraint = None
+    kernel_regularizer: MaybeRegularizer = None
+    bias_regularizer: MaybeRegularizer = None
+    activity_regularizer: MaybeRegularizer = None
+    kernel_constraint: MaybeConstraint = None
+    bias_constraint: MaybeConstraint = None
     lora_rank: None = None
     lora_alpha: None = None
     gptq_unpacked_column_size: None = None

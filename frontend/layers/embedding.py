@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from kerac.constraints import Constraint
+from kerac.constraints import MaybeConstraint
 from kerac.initializers import Start
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError
 from kerac.layers.base import Layer
-from kerac.regularizers import Regularizer
+from kerac.regularizers import MaybeRegularizer
 from kerac.tracing import traced
 
 
@@ -29,8 +29,8 @@ class Embedding(Layer):
     input_dim: int
     output_dim: int
     embeddings_initializer: Start = "uniform"
-    embeddings_regularizer: Regularizer = None
-    embeddings_constraint: Constraint = None
+    embeddings_regularizer: MaybeRegularizer = None
+    embeddings_constraint: MaybeConstraint = None
     mask_zero: bool = False
     lora_rank: None = None
     lora_alpha: None = None

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from kerac.activations import axis_of
-from kerac.constraints import Constraint
+from kerac.constraints import MaybeConstraint
 from kerac.initializers import Constant, Start
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, ShapeError
 from kerac.layers.base import Layer, as_float
 from kerac.layers.merging import broadcastable, unit_length
-from kerac.regularizers import Regularizer
+from kerac.regularizers import MaybeRegularizer
 from kerac.tracing import traced
+
+
+def __getattr__(name: str) -> Any:
+    """BatchNormalization, which old scripts import from here."""
+    if name == "BatchNormalization":
+        from kerac.layers.batch_normalization import BatchNormalization
+
+        return BatchNormalization
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class LayerNormalization(Layer):
@@ -30,10 +39,10 @@ class LayerNormalization(Layer):
     scale: bool = True
     beta_initializer: Start = "zeros"
     gamma_initializer: Start = "ones"
-    beta_regularizer: Regularizer = None
-    gamma_regularizer: Regularizer = None
-    beta_constraint: Constraint = None
-    gamma_constraint: Constraint = None
+    beta_regularizer: MaybeRegularizer = None
+    gamma_regularizer: MaybeRegularizer = None
+    beta_constraint: MaybeConstraint = None
+    gamma_constraint: MaybeConstraint = None
     rms_scaling: bool = False
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -80,10 +89,10 @@ class GroupNormalization(Layer):
     scale: bool = True
     beta_initializer: Start = "zeros"
     gamma_initializer: Start = "ones"
-    beta_regularizer: Regularizer = None
-    gamma_regularizer: Regularizer = None
-    beta_constraint: Constraint = None
-    gamma_constraint: Constraint = None
+    beta_regularizer: MaybeRegularizer = None
+    gamma_regularizer: MaybeRegularizer = None
+    beta_constraint: MaybeConstraint = None
+    gamma_constraint: MaybeConstraint = None
 
     def __post_init__(self) -> None:
         if self.groups < 1 and self.groups != -1:

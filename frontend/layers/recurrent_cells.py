@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 import numpy as np
 
 from kerac.activations import Activation, unary_op
-from kerac.constraints import Constraint
+from kerac.constraints import MaybeConstraint
 from kerac.convert import Conversion
 from kerac.initializers import Initializer, Start
 from kerac.ir import Value, ops
@@ -18,7 +18,7 @@ from kerac.layers.dropout import check_share
 from kerac.layers.inside import build_inside, read_inside
 from kerac.layers.random_numbers import is_random, keep
 from kerac.layers.spatial import positive
-from kerac.regularizers import Regularizer
+from kerac.regularizers import MaybeRegularizer
 from kerac.tracing import current_trace, need_equal, traced
 
 
@@ -42,12 +42,12 @@ class WeightArguments(UnitsArguments, registered=False):
     kernel_initializer: Start = "glorot_uniform"
     recurrent_initializer: Start = "orthogonal"
     bias_initializer: Start = "zeros"
-    kernel_regularizer: Regularizer = None
-    recurrent_regularizer: Regularizer = None
-    bias_regularizer: Regularizer = None
-    kernel_constraint: Constraint = None
-    recurrent_constraint: Constraint = None
-    bias_constraint: Constraint = None
+    kernel_regularizer: MaybeRegularizer = None
+    recurrent_regularizer: MaybeRegularizer = None
+    bias_regularizer: MaybeRegularizer = None
+    kernel_constraint: MaybeConstraint = None
+    recurrent_constraint: MaybeConstraint = None
+    bias_constraint: MaybeConstraint = None
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
     seed: int | None = None

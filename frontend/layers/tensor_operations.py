@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from kerac.activations import axis_of
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, ShapeError, UnsupportedError
+from kerac.ir.indexing import part_of
 from kerac.ir.types import DTYPES, dtype_name
 from kerac.layers.base import as_float
 from kerac.layers.masks import any_along
@@ -199,55 +200,4 @@ class GetItemOperation(Operation):
     module = "keras.src.ops.numpy"
 
     def call(self, x: Value, key: object) -> Any:
-        entries = _whole_key(key, x)
-        start: list[Any] = []
-        stop: list[Any] = []
-        step: list[int] = []
-        kept: list[Any] = []
-        lengths = iter(x.shape)
-        for entry in entries:
-            if entry is None:
-                kept.append(1)
-                continue
-            length = next(lengths)
-            if type(entry) is int:
-                first = entry + length if entry < 0 else entry
-                start, stop, step = [*start, first], [*stop, first + 1], [*step, 1]
-                continue
-            if not _is_slice(entry):
-                raise CompileError(f"a part of a tensor is taken by {entry!r}, but slices can")
-            first, last = _bound(entry.start, length, 0), _bound(entry.stop, length, length)
-            stride = entry.step or 1
-            start, stop, step = [*start, first], [*stop, last], [*step, stride]
-            kept.append((last - first + stride - 1) // stride)
-        steps = () if set(step) == {1} else tuple(step)
-        part = ops.Slice(tuple(start), tuple(stop), steps)(x)
-        return ops.reshape(part, tuple(kept))
-
-
-def _whole_key(key: Any, x: Value) -> list[Any]:
-    """One entry for each axis of x, and None for each new one."""
-    entries: list[Any] = list(key) if isinstance(key, list | tuple) else [key]
-    lacking = x.ndim - sum(entry is not None and entry is not Ellipsis for entry in entries)
-    places = [place for place, entry in enumerate(entries) if entry is Ellipsis]
-    if lacking < 0 or len(places) > 1:
-        raise ShapeError(f"{x.ndim - lacking} axes are indexed, but the input is {x.type}")
-    place = places[0] if places else len(entries)
-    entries[place : place + 1] = [slice(None)] * lacking
-    return entries
-
-
-def _is_slice(entry: Any) -> bool:
-    """Whether an entry is a slice by whole numbers that goes forward."""
-    if not isinstance(entry, slice):
-        return False
-    bounds = (entry.start, entry.stop, entry.step)
-    return all(n is None or type(n) is int for n in bounds) and (entry.step or 1) > 0
-
-
-def _bound(bound: Any, length: Any, default: Any) -> Any:
-    if bound is None:
-        return default
-    if isinstance(length, int):
-        return min(max(bound + length if bound < 0 else bound, 0), length)
-    return bound + length if bound < 0 else bound
+        return part_of(x, key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from kerac.activations import Activation
-from kerac.constraints import Constraint
+from kerac.constraints import MaybeConstraint
 from kerac.initializers import Start
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError
@@ -13,7 +13,7 @@ from kerac.ir.transposed_convolution import transposed_convolution
 from kerac.layers.convolution import WindowLayer
 from kerac.layers.data_format import GivenDataFormat
 from kerac.layers.spatial import Padding, Sizes, positive
-from kerac.regularizers import Regularizer
+from kerac.regularizers import MaybeRegularizer
 from kerac.tracing import traced
 
 
@@ -37,11 +37,11 @@ class TransposedConvolution(WindowLayer, registered=False):
     use_bias: bool = True
     kernel_initializer: Start = "glorot_uniform"
     bias_initializer: Start = "zeros"
-    kernel_regularizer: Regularizer = None
-    bias_regularizer: Regularizer = None
-    activity_regularizer: Regularizer = None
-    kernel_constraint: Constraint = None
-    bias_constraint: Constraint = None
+    kernel_regularizer: MaybeRegularizer = None
+    bias_regularizer: MaybeRegularizer = None
+    activity_regularizer: MaybeRegularizer = None
+    kernel_constraint: MaybeConstraint = None
+    bias_constraint: MaybeConstraint = None
 
     @classmethod
     def modernize(cls, arguments: dict[str, Any]) -> dict[str, Any]:

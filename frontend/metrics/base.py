@@ -53,13 +53,38 @@ class Metric(Configured, keyword_only=True):
         """The result so far."""
         raise UnsupportedError(f"{type(self).__name__} does not say what it computes")
 
+    @property
+    def is_imperative(self) -> bool:
+        """Whether a subclass writes `update_state` and `result` as for Keras, by assignments."""
+        return type(self).update_state is not Metric.update_state
+
+    def add_variable(
+        self, shape: Any, initializer: Any = None, dtype: Any = None, name: Any = None
+    ) -> Variable:
+        """Make a variable for `update_state` to change, f32."""
+        del dtype
+        from kerac.initializers import get
+
+        self._variables = self._variables or []
+        name = name or f"variable_{len(self._variables)}"
+        start = get(initializer) or Zeros()
+        variable = Variable(name, f"{self.name}/{name}", tuple(shape), "float32", start, False)
+        self._variables.append(variable)
+        return variable
+
+    def add_weight(
+        self, shape: Any = (), initializer: Any = None, dtype: Any = None, name: Any = None
+    ) -> Variable:
+        """As `add_variable`."""
+        return self.add_variable(shape, initializer, dtype, name)
+
     def label_classes(self, shape: Any) -> Any:
         """How many classes labels number, for predictions of a shape; None where they do not."""
         del shape
 
     def build(self, y_true: TensorType | None = None, y_pred: TensorType | None = None) -> None:
         """Make the state, unless it is there."""
-        if self._variables is None:
+        if self._variables is None and not self.is_imperative:
             self._variables = [
                 Variable(name, f"{self.name}/{name}", tuple(shape), "float32", Zeros(), False)
                 for name, shape in self.states(y_true, y_pred).items()

@@ -222,7 +222,7 @@ class Model(Trainer, Layer, registered=False):
     # Files
 
     def save(self, path: str | os.PathLike[str], overwrite: bool = True) -> None:
-        """Write a `.keras` archive that Keras loads too."""
+        """Write a `.keras` archive, or an `.h5` file, that Keras loads too."""
         from kerac.models.saving import save_model
 
         save_model(self, path, overwrite=overwrite)

@@ -194,10 +194,15 @@ def assign_weights(model: Model, weights: Weights) -> None:
 
 
 def save_model(model: Model, path: str | os.PathLike[str], overwrite: bool = True) -> None:
-    """Write a `.keras` archive; that of a compiled model says how it is trained, and how far."""
-    from kerac.saving.write import write_archive
+    """Write a `.keras` archive, or an `.h5` file for older versions of Keras.
 
-    _check_path(model, path, ".keras", overwrite)
+    The file of a compiled model says how it is trained, and how far.
+    """
+    from kerac.saving.write import write_archive
+    from kerac.saving.write_legacy import write_legacy_model
+
+    is_legacy = os.fspath(path).endswith(".h5")
+    _check_path(model, path, ".h5" if is_legacy else ".keras", overwrite)
     metadata = {
         "keras_version": KERAS_VERSION,
         "date_saved": datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
@@ -206,10 +211,16 @@ def save_model(model: Model, path: str | os.PathLike[str], overwrite: bool = Tru
         config: dict[str, Any] = plain(model.serialize())
     root = saved(model)
     training = _training_config(model)
+    optimizer = None
     if training is not None:
         config["compile_config"] = training
         if model.optimizer is not None:
-            root.children["optimizer"] = SavedOptimizer(model.optimizer)
+            optimizer = SavedOptimizer(model.optimizer)
+    if is_legacy:
+        write_legacy_model(path, config, KERAS_VERSION, root, optimizer, _value)
+        return
+    if optimizer is not None:
+        root.children["optimizer"] = optimizer
     files = {
         f"{place}{name}": text
         for place, layer in _asset_places(root)

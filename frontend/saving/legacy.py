@@ -97,14 +97,17 @@ def match_legacy_variables(
     return matches
 
 
+def owned_variables(node: SavedNode) -> list[SavedVariable]:
+    """All variables of a node and of what it holds."""
+    return [variable for owner in _owners(node, set()) for variable in owner.variables]
+
+
 def match_legacy_optimizer(
     optimizer: SavedNode, state: Group, label: str
 ) -> list[tuple[SavedVariable, Dataset]]:
     """Return each variable of an optimizer with its array, in the order of `weight_names`."""
     problems = Problems(label)
-    variables: list[SavedVariable] = []
-    for owner in _owners(optimizer, set()):
-        variables += owner.variables
+    variables = owned_variables(optimizer)
     names = name_list(state, "weight_names") or []
     found = [(name, state.find(name)) for name in names]
     datasets = [(name, held) for name, held in found if isinstance(held, Dataset)]

@@ -13,6 +13,7 @@ from kerac.structure import leaves
 from kerac.tracing import current_trace, traced, update
 from kerac.training.objectives import per_output
 from kerac.training.step import Parts, Results
+from kerac.variable import Variable
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,7 @@ class Measures:
                 raise error.with_details(*details, thing=thing) from None
         # one metric may count several outputs: it is read when all have been counted
         return {
-            each.name: each.metric.value([traced(x) for x in each.metric.variables])
-            for each in self.measures
+            each.name: record_of(each.metric) for each in self.measures
         }
 
     def reset_state(self) -> None:
@@ -122,10 +122,22 @@ def count(measure: Measure, labels: Value, parts: Parts) -> None:
     mask = current_trace().masks.get(output)
     if mask is not None and isinstance(metric, Mean):
         weights["mask"] = mask
+    if metric.is_imperative:
+        metric.update_state(labels, output, **weights)
+        return
     state = [traced(variable) for variable in metric.variables]
     new_state = metric.update(state, labels, output, **weights)
     for variable, new in zip(metric.variables, new_state, strict=True):
         update(variable, new)
+
+
+def record_of(metric: Metric) -> Value:
+    """The record of a metric after the batches so far."""
+    if metric.is_imperative:
+        found = metric.result()
+        record: Value = found.as_value() if isinstance(found, Variable) else found
+        return record
+    return metric.value([traced(x) for x in metric.variables])
 
 
 def labels_of(output: int, names: list[str], parts: Parts) -> Value:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from kerac.ir.errors import CompileError
+from kerac.ir.errors import CompileError, UnsupportedError
 
 if TYPE_CHECKING:
     from kerac.callbacks.base import CallbackList
@@ -47,6 +47,8 @@ class Trainer:
         """
         from kerac import optimizers
         from kerac.training.measures import checked_metrics
+
+        _refuse_own_steps(type(self))
         from kerac.training.session import Session
 
         metrics = checked_metrics(metrics, "metrics")
@@ -232,3 +234,17 @@ class Trainer:
         session.reset_metrics()
         logs = numbers(session.run([batch], training))
         return logs if as_dict else session.as_list(logs)
+
+
+OWN_STEPS = ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
+
+
+def _refuse_own_steps(cls: type) -> None:
+    """A step is one graph, so that a method with steps of its own would never be called."""
+    found = [name for name in OWN_STEPS if hasattr(cls, name)]
+    if found:
+        raise UnsupportedError(
+            f"{cls.__name__}: defines {' and '.join(found)}, but a step is compiled as one graph",
+            remedy="State the loss as a Loss, a function or by add_loss in call, and what is "
+            "recorded as metrics.",
+        )

@@ -344,7 +344,7 @@ def test_save_and_load_weights_need_weights(tmp_path: Path) -> None:
         with pytest.raises(CompileError, match="late: is not built"):
             call()
     with pytest.raises(CompileError, match=r"must end in \.keras"):
-        branches(kerac).save(tmp_path / "m.h5")
+        branches(kerac).save(tmp_path / "m.onnx")
     path = tmp_path / "m.keras"
     path.write_bytes(b"mine")
     with pytest.raises(CompileError, match="exists already"):

@@ -226,19 +226,27 @@ def test_files_of_weights_hold_the_optimizer(
         np.testing.assert_allclose(mine, other, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "schedule", "average"])
-def test_files_in_hdf5_go_on(optimizer: str, tmp_path: Path) -> None:
-    theirs = network(keras)
-    theirs.compile(
-        OPTIMIZERS[optimizer](keras),
-        keras.losses.CategoricalCrossentropy(label_smoothing=0.1),
-        metrics=["accuracy", keras.metrics.TopKCategoricalAccuracy(k=2, name="ranked")],
+@pytest.mark.parametrize(
+    ("source", "target", "optimizer"),
+    [(keras, kerac, "schedule"), (kerac, keras, "adam"), (kerac, kerac, "average")],
+)
+def test_files_in_hdf5_go_on(
+    source: ModuleType, target: ModuleType, optimizer: str, tmp_path: Path
+) -> None:
+    first = network(source)
+    first.compile(
+        OPTIMIZERS[optimizer](source),
+        source.losses.CategoricalCrossentropy(label_smoothing=0.1),
+        metrics=["accuracy", source.metrics.TopKCategoricalAccuracy(k=2, name="ranked")],
     )
-    theirs.train_on_batch(X, Y)
-    theirs.save(tmp_path / "m.h5")
-    ours = kerac.models.load_model(tmp_path / "m.h5")
-    for _ in range(2):
-        wanted = theirs.train_on_batch(X, Y, return_dict=True)
-        assert ours.train_on_batch(X, Y, return_dict=True) == pytest.approx(wanted, rel=1e-4)
-    # a weight and its bias that normalization takes away wander, since their gradients are noise
-    np.testing.assert_allclose(ours.predict(X), theirs.predict(X, verbose=0), atol=1e-5)
+    first.train_on_batch(X, Y)
+    first.save(tmp_path / "m.h5")
+    second = target.models.load_model(tmp_path / "m.h5")
+    # Keras builds the optimizer of such a file for no weights, so that it cannot train on
+    for _ in range(0 if target is keras else 2):
+        wanted = first.train_on_batch(X, Y, return_dict=True)
+        assert second.train_on_batch(X, Y, return_dict=True) == pytest.approx(wanted, rel=1e-4)
+    # a bias that normalization takes away wanders, since its gradients are noise
+    assert type(second.optimizer).__name__ == type(first.optimizer).__name__
+    wanted = first.predict(X, verbose=0)
+    np.testing.assert_allclose(second.predict(X, verbose=0), wanted, atol=1e-5)

@@ -96,3 +96,10 @@ def test_imdb_lstm(tmp_path: Path) -> None:
     output = run("imdb_lstm.py", "--data", file, "--epochs", 8, "--length", 12)
     assert "200 reviews to train with, 40 to test with" in output
     assert accuracy(output) > 0.8
+
+
+def test_restricted_boltzmann_machine() -> None:
+    output = run("rbm.py", "--epochs", 40)
+    before, after = map(float, re.findall(r"(\d\.\d+) (?:before|after)", output))
+    assert after < 0.6 * before
+    assert accuracy(output) > 0.85

@@ -1,0 +1,162 @@
+"""What users write themselves: layers, losses, metrics, regularizers, constraints."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import kerac
+from kerac.ir.errors import CompileError, UnsupportedError
+
+GENERATOR = np.random.default_rng(2)
+X = GENERATOR.normal(size=(40, 6)).astype("float32")
+Y = GENERATOR.integers(0, 3, 40)
+
+
+def classes(library: Any) -> dict[str, Any]:
+    """The same classes, written once, for either library."""
+    ops = library.ops
+
+    class Scaled(library.layers.Layer):  # type: ignore[misc,name-defined]
+        def build(self, shape: Any) -> None:
+            self.w = self.add_weight(name="w", shape=(6, 5), initializer="ones")
+            self.b = self.add_weight(name="b", shape=(5,), initializer="zeros")
+
+        def call(self, x: Any) -> Any:
+            self.add_loss(0.01 * ops.sum(ops.square(self.w)))
+            return ops.tanh(x @ self.w + self.b)[:, 1:] * 2.0
+
+    class Squares(library.regularizers.Regularizer):  # type: ignore[misc,name-defined]
+        def __init__(self, strength: float = 0.1) -> None:
+            self.strength = strength
+
+        def __call__(self, x: Any) -> Any:
+            return self.strength * ops.sum(ops.square(x))
+
+        def get_config(self) -> dict[str, Any]:
+            return {"strength": self.strength}
+
+    class Positive(library.constraints.Constraint):  # type: ignore[misc,name-defined]
+        def __call__(self, w: Any) -> Any:
+            return ops.relu(w)
+
+    return {cls.__name__: cls for cls in (Scaled, Squares, Positive)} | measures(library)
+
+
+def measures(library: Any) -> dict[str, Any]:
+    """A metric and a loss, written once, for either library."""
+    ops = library.ops
+
+    class Low(library.metrics.Metric):  # type: ignore[misc,name-defined]
+        """The share of labels that are 0 or 1, times a prediction."""
+
+        def __init__(self, name: str = "low", **keywords: Any) -> None:
+            super().__init__(name=name, **keywords)
+            self.total = self.add_variable(shape=(), initializer="zeros", name="total")
+            self.count = self.add_variable(shape=(), initializer="zeros", name="count")
+
+        def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+            low = ops.cast(ops.less(ops.cast(y_true, "float32"), 1.5), "float32")
+            self.total.assign_add(ops.sum(low * y_pred[:, 0]))
+            self.count.assign_add(ops.sum(ops.ones_like(low)))
+
+        def result(self) -> Any:
+            return self.total / self.count
+
+    class Distance(library.losses.Loss):  # type: ignore[misc,name-defined]
+        def call(self, y_true: Any, y_pred: Any) -> Any:
+            wanted = ops.one_hot(ops.cast(y_true, "int32"), 3)
+            return ops.mean(ops.square(y_pred - wanted), axis=-1)
+
+    return {cls.__name__: cls for cls in (Low, Distance)}
+
+
+def network(library: Any, made: dict[str, Any]) -> Any:
+    library.utils.clear_session()
+    dense = {"kernel_regularizer": made["Squares"](0.2), "kernel_constraint": made["Positive"]()}
+    model = library.Sequential(
+        [
+            library.Input((6,)),
+            made["Scaled"](),
+            library.layers.Dense(3, activation="softmax", **dense),
+        ]
+    )
+    model.compile(library.optimizers.SGD(0.1), made["Distance"](), metrics=[made["Low"]()])
+    return model
+
+
+def test_classes_of_users_train_as_in_keras() -> None:
+    theirs, ours = (network(library, classes(library)) for library in (keras, kerac))
+    ours.set_weights(theirs.get_weights())
+    told = [m.fit(X, Y, 8, epochs=2, shuffle=False, verbose=0).history for m in (theirs, ours)]
+    assert told[1].keys() == told[0].keys()
+    for name, values in told[0].items():
+        np.testing.assert_allclose(told[1][name], values, rtol=1e-4, err_msg=name)
+    for one, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+    assert ours.get_weights()[2].min() >= 0
+
+
+def test_a_metric_of_users_counts_arrays() -> None:
+    metric = classes(kerac)["Low"]()
+    metric.update_state(np.array([0, 2]), np.array([[0.5, 1], [0.25, 1]], "float32"))
+    assert float(metric.result()) == pytest.approx(0.25)
+    metric.reset_state()
+    metric.update_state(np.array([0]), np.array([[1.0]], "float32"))
+    assert float(metric.result()) == 1
+
+
+def test_files_name_what_is_given_in_code(tmp_path: Path) -> None:
+    made = classes(kerac)
+    model = network(kerac, made)
+    model.save(tmp_path / "m.keras")
+    with pytest.raises(UnsupportedError, match="Scaled"):
+        kerac.models.load_model(tmp_path / "m.keras", compile=False)
+    with kerac.utils.custom_object_scope(made):
+        again = kerac.models.load_model(tmp_path / "m.keras", compile=False)
+    np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])
+    registered = kerac.utils.get_custom_objects()
+    before = dict(registered)
+    try:
+        for given in made.values():
+            kerac.utils.register_keras_serializable("mine")(given)
+        assert kerac.utils.get_registered_name(made["Scaled"]) == "mine>Scaled"
+        assert kerac.models.load_model(tmp_path / "m.keras").compiled
+    finally:
+        registered.clear()
+        registered.update(before)
+
+
+def test_steps_of_users_are_refused() -> None:
+    class Own(kerac.Model):  # type: ignore[misc]
+        def train_step(self, data: Any) -> Any:
+            return {}
+
+    with pytest.raises(CompileError, match="Own: defines train_step, but a step is compiled as"):
+        Own().compile("sgd", "mse")
+
+
+OPERATIONS: list[tuple[str, Any]] = [
+    ("mean", lambda ops, x: ops.mean(x, axis=-1, keepdims=True)),
+    ("where", lambda ops, x: ops.where(x > 0, x, 0.0)),
+    ("concatenate", lambda ops, x: ops.concatenate([x, 2 * x], axis=1)),
+    ("cast", lambda ops, x: ops.cast(x, "int32")),
+    ("clip", lambda ops, x: ops.clip(x, -0.5, 0.5)),
+    ("reshape", lambda ops, x: ops.reshape(x, (-1, 2, 3))),
+    ("part", lambda ops, x: ops.expand_dims(x, 1)[:, 0, ::2] @ np.ones((3, 2), "float32")),
+    ("softmax", lambda ops, x: ops.log_softmax(x, axis=-1) + ops.softmax(x)),
+]
+
+
+@pytest.mark.parametrize(("name", "function"), OPERATIONS)
+def test_operations_are_those_of_keras(name: str, function: Any) -> None:
+    wanted = np.asarray(function(keras.ops, keras.ops.convert_to_tensor(X)))
+    np.testing.assert_allclose(function(kerac.ops, X), wanted, rtol=1e-5, atol=1e-6)
+    symbol = kerac.Input((6,))
+    model = kerac.Model(symbol, function(kerac.ops, symbol))
+    np.testing.assert_allclose(model.predict(X, verbose=0), wanted, rtol=1e-5, atol=1e-6)
+    if name == "mean":
+        with pytest.raises(AttributeError, match=r"kerac.ops has no 'maen'. Did you mean 'mean'"):
+            kerac.ops.maen(X)
