@@ -30,7 +30,7 @@ def find(value: Any, table: Mapping[str, type[Configured]], base: type[Any], kin
 
 def class_named(name: str, table: Mapping[str, type[Configured]], kind: str) -> type[Configured]:
     """The class called `name`, in whatever way Keras ever spelled it."""
-    known = {**table, **given_classes()}
+    known: dict[str, type[Configured]] = {**table, **given_classes()}
     found = known.get(name) or known.get(name.lower()) or known.get(snake_case(name))
     if found is None:
         raise UnsupportedError(f"there is no {kind} {name!r}", remedy=suggestion(name, table))
