@@ -216,16 +216,21 @@ def save_model(model: Model, path: str | os.PathLike[str], overwrite: bool = Tru
         config["compile_config"] = training
         if model.optimizer is not None:
             optimizer = SavedOptimizer(model.optimizer)
-    if is_legacy:
-        write_legacy_model(path, config, KERAS_VERSION, root, optimizer, _value)
-        return
-    if optimizer is not None:
-        root.children["optimizer"] = optimizer
     files = {
         f"{place}{name}": text
         for place, layer in _asset_places(root)
         for name, text in layer.assets().items()
     }
+    if is_legacy:
+        if files:
+            raise CompileError(
+                f"{os.fspath(path)}: .h5 files hold no vocabularies, but {model.name} has some",
+                remedy="Save it as .keras.",
+            )
+        write_legacy_model(path, config, KERAS_VERSION, root, optimizer, _value)
+        return
+    if optimizer is not None:
+        root.children["optimizer"] = optimizer
     write_archive(path, config, metadata, root, _value, files)
 
 
