@@ -134,6 +134,20 @@ def test_branches_are_written_into_their_columns() -> None:
     assert not {"concatenate", "slice"} & set(launched(graph))
 
 
+def test_convolutions_by_transforms_read_and_write_pieces() -> None:
+    random = np.random.default_rng(0)
+    arrays = {"k": (random.normal(size=(3, 3, 128, 128)) / 34).astype("f4")}
+    text = """def f(x: f32[N, 16, 16, 128]):
+        k: f32[3, 3, 128, 128] = parameter("k")
+        c = relu(x)
+        y = convolution(c, k, padding="same", activation="relu")
+        return relu(concatenate(y, c, axis=3)), concatenate(c, y, axis=3)
+    """
+    graph = parse(text, arrays=arrays)
+    check(graph, tolerance=5e-5)
+    assert launched(graph).count("concatenate") == 1
+
+
 @pytest.mark.parametrize("seed", range(25))
 def test_random_joins_and_splits(seed: int) -> None:
     check(random_joins(seed), {"N": 3}, seed=seed)
