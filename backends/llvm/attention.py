@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from kerac.backends.llvm.attention_scores import AllScores, ScoresInTurn
 from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import INDEX, Index, Kind, Mask, Pointer, Register
 from kerac.backends.llvm.lowering import LOWERINGS, GroupKernel, Lowering, lowers
@@ -223,15 +224,8 @@ class _Attention:
     def _powers(self, row: Index, width: Index, is_only: bool) -> None:
         """scores[row, s] = exp(scores[row, s] - top), and their sum."""
         k = self.k
-        start = row * KEYS
-        vector, scalar = Kind(self.dtype, k.lanes), Kind(self.dtype)
-        before = BEFORE[self.dtype]
-
-        def highest(place: Index, lanes: int, mask: Mask, top: Any) -> Any:
-            return k.maximum(top, k.keep(mask, self._score_at(start, place, mask), before))
-
-        tops = self._over(width, highest, k.number(before, vector))
-        top = k.reduce("maximum", tops)
+        scores = self._scores_of(row, width)
+        top = k.reduce("maximum", scores.highest(BEFORE[self.dtype]))
         factor: Any = None
         if not is_only:
             old = k.load(self.tops, row)
@@ -239,18 +233,19 @@ class _Attention:
             factor = k.mathematics.exp(old - top)
             k.store(self.factors, row, factor)
         k.store(self.tops, row, top)
-
-        def power(place: Index, lanes: int, mask: Mask, total: Any) -> Any:
-            value = k.mathematics.exp(self._score_at(start, place, mask) - top)
-            k.store(self.scores, k.add(start, place), value, mask)
-            return total + k.keep(mask, value, 0.0)
-
-        total = k.reduce("add", self._over(width, power, k.number(0.0, vector)))
+        total = k.reduce("add", scores.powers(top))
         if not is_only:
             total = k.fma(k.load(self.sums, row), factor, total)
         k.store(self.sums, row, total)
         if is_only:
-            k.store(self.factors, row, self._inverse(total, top, scalar))
+            k.store(self.factors, row, self._inverse(total, top, Kind(self.dtype)))
+
+    def _scores_of(self, row: Index, width: Index) -> AllScores | ScoresInTurn:
+        k = self.k
+        start = k.multiply(row, KEYS)
+        if isinstance(width, int) and width <= k.lanes * (k.target.vector_registers // 2):
+            return AllScores(k, self.scores, start, width)
+        return ScoresInTurn(k, self.scores, start, width)
 
     def _inverse(self, total: Any, top: Any, kind: Kind) -> Any:
         """What the sum of weighted values is multiplied by."""
@@ -260,28 +255,6 @@ class _Attention:
             return inverse
         counted = k.compare("greater", top, LOWEST[self.dtype])
         return k.select(counted, inverse, 0.0, kind)
-
-    def _score_at(self, start: Index, place: Index, mask: Mask) -> Register:
-        return self.k.load(self.scores, self.k.add(start, place), self.k.lanes, mask)
-
-    def _over(self, width: Index, body: Callable[..., Any], start: Register) -> Any:
-        """body(place, lanes, mask, carried) over all scores of a row."""
-        k, lanes = self.k, self.k.lanes
-        full = k.quotient(width, lanes) * lanes
-        carried = k.loop(
-            "i", 0, full, lambda i, x: [body(i, lanes, None, x)], step=lanes, carried=[start]
-        )[0]
-        rest = k.subtract(width, full)
-        if isinstance(rest, int):
-            return body(full, lanes, k.tail_mask(rest, lanes), carried) if rest else carried
-        return k.loop(
-            "i",
-            full,
-            width,
-            lambda i, x: [body(i, lanes, k.tail_mask(rest, lanes), x)],
-            step=lanes,
-            carried=[carried],
-        )[0]
 
     def _weigh(
         self, rows: _Rows, first: Index, stop: Index, part: Columns, partial: Pointer | None
