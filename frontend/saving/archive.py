@@ -11,14 +11,14 @@ import os
 import struct
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from kerac.ir.errors import FormatError
 from kerac.saving.limits import DEFAULT_LIMITS, MEBI, Limits, readable_size
-from kerac.saving.source import FileSource, source_name, unreadable
+from kerac.saving.source import FileSource, Window, identity_of, source_name, unreadable
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 ASSETS, VOCABULARY = "assets/", "vocabulary.txt"
@@ -30,6 +30,7 @@ PIECE = 1 * MEBI
 LARGEST_DIRECTORY_ENTRY = 1 << 10
 END_RECORD, END_RECORD_SIZE, LONGEST_COMMENT = b"PK\5\6", 22, 0xFFFF
 LARGE_END_RECORD_SIZE, LOCATOR, LOCATOR_SIZE = 56, b"PK\6\7", 20
+LOCAL_NAME = 26  # where the lengths of name and extra field are in what stands before a member
 IS_ENCRYPTED = 1
 
 
@@ -40,7 +41,8 @@ class Archive:
     label: str
     config: bytes
     metadata: bytes | None
-    weights: bytes
+    weights: bytes | Window
+    """The file of weights, or where it lies in the archive uncompressed."""
     assets: Mapping[str, str] = field(default_factory=dict)
     """Vocabularies by the path of their member below `assets/`."""
 
@@ -52,12 +54,11 @@ class Archive:
 
 def read_archive(source: FileSource, limits: Limits = DEFAULT_LIMITS) -> Archive:
     """Read the three members of a `.keras` archive, given as a path or as its bytes."""
-    label = source_name(source)
     if isinstance(source, bytes):
-        return _read(io.BytesIO(source), label, limits)
+        return _read(io.BytesIO(source), source, limits)
     try:
         with open(source, "rb") as file:
-            return _read(file, label, limits)
+            return _read(file, source, limits)
     except OSError as error:
         raise unreadable(source, error) from None
 
@@ -105,7 +106,8 @@ def member_names(source: FileSource, limits: Limits = DEFAULT_LIMITS) -> list[st
         return []
 
 
-def _read(file: BinaryIO, label: str, limits: Limits) -> Archive:
+def _read(file: BinaryIO, source: FileSource, limits: Limits) -> Archive:
+    label = source_name(source)
     if file.read(4) != b"PK\3\4":
         raise FormatError(
             f"{label}: is not a zip file, but a .keras archive is one",
@@ -121,7 +123,7 @@ def _read(file: BinaryIO, label: str, limits: Limits) -> Archive:
                 _member(archive, infos, METADATA, label, limits.metadata_bytes, limits)
                 if METADATA in infos
                 else None,
-                _member(archive, infos, WEIGHTS, label, limits.weights_bytes, limits),
+                _weights(archive, infos, label, limits, source),
                 _assets(
                     infos,
                     lambda name, limit: _member(archive, infos, name, label, limit, limits),
@@ -219,6 +221,14 @@ def _member(
     limit: int,
     limits: Limits,
 ) -> bytes:
+    info = _checked_info(infos, name, label, limit, limits)
+    return b"".join(_pieces(archive, info, label))
+
+
+def _checked_info(
+    infos: dict[str, zipfile.ZipInfo], name: str, label: str, limit: int, limits: Limits
+) -> zipfile.ZipInfo:
+    """What the archive says of a member that may be read."""
     info = infos.get(name)
     if info is None:
         raise _missing(label, name, sorted(infos))
@@ -236,18 +246,47 @@ def _member(
             f"but at most {limits.expansion} times as much is allowed",
             remedy="The file may be hostile. Pass Limits(expansion=...) if it is to be trusted.",
         )
-    pieces, size = [], 0
+    return info
+
+
+def _weights(
+    archive: zipfile.ZipFile,
+    infos: dict[str, zipfile.ZipInfo],
+    label: str,
+    limits: Limits,
+    source: FileSource,
+) -> bytes | Window:
+    """The member of weights; where it can stay in the file it is only checked."""
+    file = archive.fp
+    if isinstance(source, bytes) or file is None:
+        return _member(archive, infos, WEIGHTS, label, limits.weights_bytes, limits)
+    info = _checked_info(infos, WEIGHTS, label, limits.weights_bytes, limits)
+    if info.compress_type != zipfile.ZIP_STORED:
+        return _member(archive, infos, WEIGHTS, label, limits.weights_bytes, limits)
+    for _ in _pieces(archive, info, label):
+        pass
+    file.seek(info.header_offset + LOCAL_NAME)
+    lengths = struct.unpack("<HH", file.read(4))
+    start = info.header_offset + LOCAL_NAME + 4 + sum(lengths)
+    return Window(source, start, info.file_size, identity_of(os.fstat(file.fileno())))
+
+
+def _pieces(archive: zipfile.ZipFile, info: zipfile.ZipInfo, label: str) -> Iterator[bytes]:
+    """The bytes of a member, whose number and checksum are those that it declares."""
+    size = 0
     with archive.open(info) as stream:
         while piece := stream.read(PIECE):
             size += len(piece)
             if size > info.file_size:
                 raise FormatError(
-                    f"{label}: {name} is larger than the {info.file_size} bytes that it declares"
+                    f"{label}: {info.filename} is larger than the {info.file_size} bytes "
+                    "that it declares"
                 )
-            pieces.append(piece)
+            yield piece
     if size != info.file_size:
-        raise FormatError(f"{label}: {name} has {size} bytes, but declares {info.file_size}")
-    return b"".join(pieces)
+        raise FormatError(
+            f"{label}: {info.filename} has {size} bytes, but declares {info.file_size}"
+        )
 
 
 def _missing(label: str, name: str, found: list[str]) -> FormatError:

@@ -30,7 +30,7 @@ from kerac.saving.hdf5_messages import (
 )
 from kerac.saving.hdf5_storage import ArrayStorage, array_storage, read_array
 from kerac.saving.limits import DEFAULT_LIMITS, MEBI, Limits, readable_size
-from kerac.saving.source import FileSource, Storage, source_name
+from kerac.saving.source import Storage, StorageSource, source_name
 
 if TYPE_CHECKING:
     from kerac.saving.hdf5_objects import Header, ObjectFile
@@ -88,7 +88,7 @@ class Group:
 
 
 def read_tree(
-    source: FileSource, limits: Limits = DEFAULT_LIMITS, *, label: str | None = None
+    source: StorageSource, limits: Limits = DEFAULT_LIMITS, *, label: str | None = None
 ) -> Group:
     """Return the root group of an HDF5 file, given as a path or as its bytes.
 

@@ -6,19 +6,40 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from kerac.ir.errors import FormatError
 
+
+@dataclass(frozen=True)
+class Window:
+    """A part of a file, which is read as if it were a file of its own."""
+
+    path: str | os.PathLike[str]
+    start: int
+    size: int
+    identity: tuple[int, ...]
+    """What `identity_of` says of the file that it was found in."""
+
+
 FileSource = str | os.PathLike[str] | bytes
+StorageSource = FileSource | Window
 
 
-def source_name(source: FileSource) -> str:
+def source_name(source: StorageSource) -> str:
     """Return how messages call the file."""
+    if isinstance(source, Window):
+        source = source.path
     return "the given bytes" if isinstance(source, bytes) else os.fspath(source)
 
 
-def unreadable(source: FileSource, error: OSError) -> FormatError:
+def identity_of(result: os.stat_result) -> tuple[int, ...]:
+    """What changes when a file is replaced or written to."""
+    return result.st_dev, result.st_ino, result.st_size, result.st_mtime_ns
+
+
+def unreadable(source: StorageSource, error: OSError) -> FormatError:
     """Return the error for a file that the system does not let us read."""
     return FormatError(
         f"{source_name(source)}: cannot be read: {error.strerror or error}",
@@ -29,12 +50,16 @@ def unreadable(source: FileSource, error: OSError) -> FormatError:
 class Storage:
     """Where the bytes are: in memory, or in a file that is open only inside `opened()`."""
 
-    def __init__(self, source: FileSource) -> None:
+    def __init__(self, source: StorageSource) -> None:
         self.source = source
         self._file: BinaryIO | None = None
         self._identity: tuple[int, ...] | None = None
+        self._start = 0
         if isinstance(source, bytes):
             self.size = len(source)
+            return
+        if isinstance(source, Window):
+            self._start, self.size, self._identity = source.start, source.size, source.identity
             return
         try:
             result = os.stat(source)
@@ -42,12 +67,8 @@ class Storage:
             raise unreadable(source, error) from None
         if not stat.S_ISREG(result.st_mode):
             raise FormatError(f"{source_name(source)}: is not a file")
-        self._identity = self._stat(result)
+        self._identity = identity_of(result)
         self.size = result.st_size
-
-    @staticmethod
-    def _stat(result: os.stat_result) -> tuple[int, ...]:
-        return result.st_dev, result.st_ino, result.st_size, result.st_mtime_ns
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[None]:
@@ -56,11 +77,12 @@ class Storage:
             yield
             return
         try:
-            file = open(self.source, "rb")  # noqa: SIM115
+            path = self.source.path if isinstance(self.source, Window) else self.source
+            file = open(path, "rb")  # noqa: SIM115
         except OSError as error:
             raise unreadable(self.source, error) from None
         with file:
-            if self._stat(os.fstat(file.fileno())) != self._identity:
+            if identity_of(os.fstat(file.fileno())) != self._identity:
                 raise FormatError(
                     f"{source_name(self.source)}: changed while it was read",
                     remedy="Read it again when nothing writes to it any more.",
@@ -86,7 +108,7 @@ class Storage:
             if file is None:
                 raise RuntimeError("an opened storage has a file")
             try:
-                file.seek(address)
+                file.seek(self._start + address)
                 data = file.read(size)
             except OSError as error:
                 raise unreadable(self.source, error) from None

@@ -14,6 +14,7 @@ import pytest
 from kerac.ir.errors import FormatError
 from kerac.saving.archive import read_archive, read_folder
 from kerac.saving.limits import KIBI, MEBI, Limits
+from kerac.saving.source import Storage
 
 MEMBERS = {
     "metadata.json": b'{"keras_version": "3.0.0"}',
@@ -45,8 +46,31 @@ def test_members_are_read(compression: int, tmp_path: Path) -> None:
         archive = read_archive(source)
         assert archive.config == MEMBERS["config.json"]
         assert archive.metadata == MEMBERS["metadata.json"]
-        assert archive.weights == MEMBERS["model.weights.h5"]
+        stored = Storage(archive.weights)
+        assert stored.read_at(0, stored.size) == MEMBERS["model.weights.h5"]
     assert read_archive(path).weights_label == f"{path}:model.weights.h5"
+
+
+def test_weights_stay_in_the_file_while_it_stays_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "model.keras"
+    path.write_bytes(zipped(MEMBERS))
+    stored = Storage(read_archive(path).weights)
+    whole = MEMBERS["model.weights.h5"]
+    assert stored.read_at(1, 2) == whole[1:3]
+    with pytest.raises(FormatError, match="truncated"):
+        stored.read_at(1, len(whole))
+    path.write_bytes(path.read_bytes() + b"more")
+    with pytest.raises(FormatError, match="changed while it was read"):
+        stored.read_at(0, 1)
+
+
+def test_weights_in_the_file_are_checked(tmp_path: Path) -> None:
+    path = tmp_path / "model.keras"
+    data = zipped(MEMBERS)
+    place = data.index(MEMBERS["model.weights.h5"])
+    path.write_bytes(data[:place] + b"?" + data[place + 1 :])
+    with pytest.raises(FormatError, match="CRC"):
+        read_archive(path)
 
 
 def test_metadata_may_be_missing() -> None:
