@@ -116,14 +116,18 @@ def constant_array(value: Value) -> np.ndarray | None:
     return None
 
 
-def pack_columns(matrix: np.ndarray) -> np.ndarray:
-    """matrix: [K, F] -> blocks [K, BLOCK] one after the other, the last one narrow."""
+def pack_columns(matrix: np.ndarray, packed: np.ndarray) -> None:
+    """matrix: [K, F] -> blocks [K, BLOCK] one after the other, the last one narrow.
+
+    They are written into `packed`, which holds zeros and nothing else.
+    """
     rows, columns = matrix.shape
-    wide = np.zeros((rows, padded(columns)), matrix.dtype)
-    wide[:, :columns] = matrix
-    full = padded(columns) // BLOCK * BLOCK
-    blocks = wide[:, :full].reshape(rows, -1, BLOCK).transpose(1, 0, 2)
-    return np.concatenate([blocks.reshape(-1), wide[:, full:].reshape(-1)])
+    whole, full = columns // BLOCK * BLOCK, padded(columns) // BLOCK * BLOCK
+    blocks = packed[: rows * full].reshape(-1, rows, BLOCK)
+    blocks[: whole // BLOCK] = matrix[:, :whole].reshape(rows, -1, BLOCK).transpose(1, 0, 2)
+    if columns > whole:
+        last = blocks[-1] if full > whole else packed[rows * full :].reshape(rows, -1)
+        last[:, : columns - whole] = matrix[:, whole:]
 
 
 def packed_array(lowering: Lowering, array: np.ndarray, groups: int) -> np.ndarray:
@@ -132,9 +136,11 @@ def packed_array(lowering: Lowering, array: np.ndarray, groups: int) -> np.ndarr
     if key not in lowering.packed:
         *inputs, columns = array.shape
         matrix = array.reshape(prod(inputs), groups, columns // groups)
-        lowering.packed[key] = np.concatenate(
-            [pack_columns(matrix[:, group]) for group in range(groups)]
-        )
+        size = prod(inputs) * padded(columns // groups)
+        packed = np.zeros((groups, size), array.dtype)
+        for group in range(groups):
+            pack_columns(matrix[:, group], packed[group])
+        lowering.packed[key] = packed.reshape(-1)
     return lowering.packed[key]
 
 
