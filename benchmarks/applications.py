@@ -3,10 +3,10 @@
     KERAS_BACKEND=torch .venv-bench/bin/python -m benchmarks.applications
     KERAS_BACKEND=torch .venv-bench/bin/python -m benchmarks.applications ResNet50 VGG16
 
-Networks have random weights and the size of input they were made for. Each is built by Keras in one
-process and compiled to a library for this machine in another one, which keeps no code of earlier
-runs. Memory is the most that one of its processes holds at once: Python, LLVM, and the linker.
-What fails has its reason in the table.
+Networks have random weights and the size of input they were made for, 224 x 224 where that is free.
+Each is built by Keras in one process and compiled to a library for this machine in another one,
+which keeps no code of earlier runs. Memory is the most that one of its processes holds at once:
+Python, LLVM, and the linker. What fails has its reason in the table.
 """
 
 import json
@@ -38,9 +38,12 @@ def build(name: str, folder: Path) -> None:
     """Write the network with an input and what Keras makes of it."""
     import keras
 
-    from benchmarks.models import randomize
+    from benchmarks.models import IMAGE, randomize
 
-    model = getattr(keras.applications, name)(weights=None)
+    network = getattr(keras.applications, name)
+    model = network(weights=None)
+    if None in model.input_shape[1:]:
+        model = network(weights=None, input_shape=IMAGE)
     randomize(model)
     x = np.random.default_rng(0).standard_normal((1, *model.input_shape[1:]), np.float32)
     np.save(folder / "x.npy", x)
