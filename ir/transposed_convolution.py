@@ -1,7 +1,7 @@
 """Convolutions turned round, without zeros between elements: what spreads a kernel, summed up.
 
 Along an axis with stride s the results at s*q + r, for one r, are a convolution of all elements by
-every s-th place of the kernel. One convolution makes them all, r beside the channels.
+every s-th place of the kernel. One convolution makes them all, r before the channels.
 """
 
 from __future__ import annotations
@@ -46,8 +46,10 @@ def transposed_convolution(
     convolution = o.Convolution(padding=tuple(padding), groups=groups)
     operands = [g, _by_phases(kernel, taps, phases, groups)]
     if in_epilogue and bias is not None:
-        operands.append(o.repeat(bias, prod(phases), 0))
-    y = _interleaved(convolution(*operands), groups * channels, phases, strides)
+        wide = o.reshape(bias, (groups, 1, channels))
+        every = o.broadcast_to(wide, (groups, prod(phases), channels))
+        operands.append(o.reshape(every, (groups * prod(phases) * channels,)))
+    y = _interleaved(convolution(*operands), (groups, channels), phases, strides)
     for axis, (length, stride, start) in enumerate(zip(lengths, strides, before, strict=True), 1):
         skipped = start % stride
         if skipped or y.shape[axis] != length:
@@ -66,7 +68,7 @@ def _borders(count: DimLike, length: DimLike, taps: int, stride: int, start: int
 
 
 def _by_phases(kernel: Value, taps: Sequence[int], phases: Sequence[int], groups: int) -> Value:
-    """t[*window, C/G, F] -> t[*taps, F/G, G * C/G * phases], taps in opposite order."""
+    """t[*window, C/G, F] -> t[*taps, F/G, G * phases * C/G], taps in opposite order."""
     *window, channels, filters = kernel.shape
     rank = len(window)
     missing = [n * p - size for n, p, size in zip(taps, phases, window, strict=True)]
@@ -76,26 +78,27 @@ def _by_phases(kernel: Value, taps: Sequence[int], phases: Sequence[int], groups
     apart = o.reshape(kernel, (*split, channels, groups, filters // groups))
     turned = tuple(2 * axis for axis, n in enumerate(taps) if n > 1)
     apart = o.reverse(apart, turned) if turned else apart
-    # taps, F/G, G, C/G, phases
-    order = (*range(0, 2 * rank, 2), 2 * rank + 2, 2 * rank + 1, 2 * rank, *range(1, 2 * rank, 2))
+    # taps, F/G, G, phases, C/G
+    order = (*range(0, 2 * rank, 2), 2 * rank + 2, 2 * rank + 1, *range(1, 2 * rank, 2), 2 * rank)
     moved = o.transpose(apart, order)
     return o.reshape(moved, (*taps, filters // groups, groups * channels * prod(phases)))
 
 
 def _interleaved(
-    y: Value, channels: int, phases: Sequence[int], strides: Sequence[int]
+    y: Value, channels: tuple[int, int], phases: Sequence[int], strides: Sequence[int]
 ) -> Value:
-    """t[N, *Q, C * phases] -> t[N, *(Q * strides), C]"""
+    """t[N, *Q, G * phases * C/G] -> t[N, *(Q * strides), C]; `channels` are G and C/G."""
     batch, *counts, _ = y.shape
     if max(strides) == 1:
         return y
     rank = len(counts)
-    apart = o.reshape(y, (batch, *counts, channels, *phases))
+    groups, inner = channels
+    apart = o.reshape(y, (batch, *counts, groups, *phases, inner))
     places = [place for axis in range(rank) for place in (1 + axis, 2 + rank + axis)]
-    moved = o.transpose(apart, (0, *places, 1 + rank))
+    moved = o.transpose(apart, (0, *places, 1 + rank, 2 + 2 * rank))
     missing = [stride - phase for stride, phase in zip(strides, phases, strict=True)]
     if any(missing):
         pairs = [pair for more in missing for pair in ((0, 0), (0, more))]
-        moved = o.Pad(((0, 0), *pairs, (0, 0)))(moved)
+        moved = o.Pad(((0, 0), *pairs, (0, 0), (0, 0)))(moved)
     wide = [count * stride for count, stride in zip(counts, strides, strict=True)]
-    return o.reshape(moved, (batch, *wide, channels))
+    return o.reshape(moved, (batch, *wide, groups * inner))
