@@ -2,6 +2,14 @@
 
 import kerac.layers.network_operations  # noqa: F401 - fills the table of operations
 from kerac.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from kerac.layers.adaptive_pooling import (
+    AdaptiveAveragePooling1D,
+    AdaptiveAveragePooling2D,
+    AdaptiveAveragePooling3D,
+    AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D,
+    AdaptiveMaxPooling3D,
+)
 from kerac.layers.attention import GroupQueryAttention, MultiHeadAttention
 from kerac.layers.base import Layer
 from kerac.layers.batch_normalization import BatchNormalization
@@ -155,6 +163,12 @@ __all__ = [
     "RNN",
     "Activation",
     "ActivityRegularization",
+    "AdaptiveAveragePooling1D",
+    "AdaptiveAveragePooling2D",
+    "AdaptiveAveragePooling3D",
+    "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D",
+    "AdaptiveMaxPooling3D",
     "Add",
     "AdditiveAttention",
     "AlphaDropout",
