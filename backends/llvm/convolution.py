@@ -200,7 +200,10 @@ class _Direct:
             self.lowering, self.group, self.anchor.operands[1], positions, self.groups
         )
         self.k: GroupKernel = self.lowering.kernel(self.group)
-        self.x: Pointer = self.k.read(self.source)
+        x = self.anchor.operands[0]
+        # as a value it has the same name in all kernels, so that equal ones are found
+        is_padded = self.source is not self.lowering.buffer(x)
+        self.x: Pointer = self.k.read(self.source if is_padded else x)
         self.pitch = self.source.pitch or self.all_channels
         last = self.axes[-1]
         self.tile = choose_tile(
