@@ -33,7 +33,8 @@ class Rows:
     def bytes(self) -> int:
         """The size of the batch."""
         arrays = [array for array in leaves(tuple(self.data)) if array is not None]
-        return len(self) * sum(int(array.nbytes) // len(array) for array in arrays)
+        of_one: int = sum(int(array.nbytes) // len(array) for array in arrays)
+        return len(self) * of_one
 
     def taken(self) -> Batch:
         """The batch."""
