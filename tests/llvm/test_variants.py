@@ -127,16 +127,19 @@ def test_code_for_better_processors_is_refused(name: str, processor: str, tmp_pa
     assert refusal(processor, tmp_path / "one.so") == WRONG_PROCESSOR
 
 
-def instructions(code: Path) -> Iterator[tuple[str, str]]:
-    """Mnemonic and operands of each instruction of an object."""
+def instructions(code: Path) -> Iterator[tuple[str, str, str]]:
+    """Function, mnemonic and operands of each instruction of an object."""
     command = ["objdump", "-d", "--no-show-raw-insn", "-w", code]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    function = ""
     for line in text.splitlines():
+        begin = re.match(r"[0-9a-f]+ <(\w+)>:", line)
+        function = begin[1] if begin else function
         match = re.match(
             r"\s+[0-9a-f]+:\s+(?:(?:rep|lock|repz|repnz|data16|cs)\s+)*(\S+)(.*)", line
         )
         if match:
-            yield match[1], match[2]
+            yield function, match[1], match[2]
 
 
 def forbidden(target: Target) -> str:
@@ -153,11 +156,27 @@ def test_code_holds_only_what_its_processors_have(
     objects: dict[Target, Path],
 ) -> None:
     for target, code in objects.items():
-        found = [" ".join(pair) for pair in instructions(code)]
+        found = [" ".join(words) for _, *words in instructions(code)]
         assert len(found) > 1000
         assert not [text for text in found if re.search(forbidden(target), text)]
         wide = {16: "%xmm", 32: "%ymm", 64: "%zmm"}[target.vector_bytes]
         assert any(wide in text for text in found)
+
+
+@needs("objdump")
+def test_what_comes_before_the_choice_is_for_any_processor(tmp_path: Path) -> None:
+    targets = find_targets("avx512")
+    (code,), _ = write_objects(lower_variants(make_graph(), targets), "net", tmp_path)
+    shared = r"net_\w+|kerac_(library_info|run|part|work|start|wait|wake)"
+    found = [
+        (function, " ".join(words))
+        for function, *words in instructions(code)
+        if re.fullmatch(shared, function)
+    ]
+    names = {function for function, _ in found}
+    assert {"net_run", "net_variant", "net_ask", "net_run_dims", "kerac_run"} <= names
+    plain = forbidden(find_target("x86-64"))
+    assert not [line for line in found if re.search(plain, line[1])]
 
 
 def test_what_levels_need_is_known_and_grows() -> None:
