@@ -54,6 +54,7 @@ class Trainer:
         metrics = checked_metrics(metrics, "metrics")
         weighted_metrics = checked_metrics(weighted_metrics, "weighted_metrics")
         self.optimizer = optimizers.get(optimizer)
+        _refuse_own_updates(type(self.optimizer))
         self.loss = loss
         self.steps_per_execution = steps_per_execution
         self._session = Session(
@@ -247,4 +248,14 @@ def _refuse_own_steps(cls: type) -> None:
             f"{cls.__name__}: defines {' and '.join(found)}, but a step is compiled as one graph",
             remedy="State the loss as a Loss, a function or by add_loss in call, and what is "
             "recorded as metrics.",
+        )
+
+
+def _refuse_own_updates(cls: type) -> None:
+    """An optimizer's step is part of the graph, so that one by assignments would never be taken."""
+    if hasattr(cls, "update_step"):
+        raise UnsupportedError(
+            f"{cls.__name__}: changes weights in update_step, but a step is compiled as one graph",
+            remedy="State `slots` and `step`, which returns the new weight: see "
+            "kerac.optimizers.SGD.",
         )

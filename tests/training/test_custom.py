@@ -9,6 +9,8 @@ import pytest
 
 import kerac
 from kerac.ir.errors import CompileError, UnsupportedError
+from kerac.optimizers.base import Slot
+from kerac.optimizers.rate import LearningRate, rate
 
 GENERATOR = np.random.default_rng(2)
 X = GENERATOR.normal(size=(40, 6)).astype("float32")
@@ -136,6 +138,36 @@ def test_steps_of_users_are_refused() -> None:
 
     with pytest.raises(CompileError, match="Own: defines train_step, but a step is compiled as"):
         Own().compile("sgd", "mse")
+
+
+class Halving(kerac.optimizers.Optimizer):  # type: ignore[misc]
+    """Weights lose half of their gradient, and remember the last one."""
+
+    learning_rate: LearningRate = rate(1.0)
+
+    def slots(self) -> Any:
+        return [[Slot("last")]]
+
+    def step(self, weight: Any, gradient: Any, slots: Any, now: Any) -> Any:
+        slots["last"] = gradient
+        return weight - 0.5 * gradient
+
+
+def test_optimizers_of_users_state_a_step() -> None:
+    models = [kerac.Sequential([kerac.Input((6,)), kerac.layers.Dense(1)]) for _ in range(2)]
+    models[1].set_weights(models[0].get_weights())
+    for model, optimizer in zip(models, (Halving(), kerac.optimizers.SGD(0.5)), strict=True):
+        model.compile(optimizer, "mse")
+        model.fit(X, X[:, :1], shuffle=False, verbose=0)
+    for one, other in zip(models[0].get_weights(), models[1].get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+
+    class Assigning(kerac.optimizers.SGD):  # type: ignore[misc,name-defined]
+        def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+            variable.assign_sub(gradient)
+
+    with pytest.raises(CompileError, match="Assigning: changes weights in update_step, but"):
+        models[0].compile(Assigning(), "mse")
 
 
 OPERATIONS: list[tuple[str, Any]] = [
