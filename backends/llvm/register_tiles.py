@@ -126,7 +126,9 @@ def fixed_rows(
     span = choose_span(k.target, tile, inner) if inner < tile.rows or inner == 1 else 1
     blocks = ColumnTiles.of(k, columns, tile.vectors, span)
     known = (depth if isinstance(depth, int) else 1) * tile.vectors * k.lanes
-    tasks = blocks.count * (outer if isinstance(outer, int) else 1)
+    # threads that share rows, not columns, find what they made themselves in their own caches
+    alone = inner >= columns
+    tasks = (1 if alone else blocks.count) * (outer if isinstance(outer, int) else 1)
     stretch = choose_stretch(tile, inner, max(1, tasks), -(-k.grain // max(1, known)))
     if isinstance(depth, int):
         stretch = min(stretch, near_rows(k.target, tile, inner, depth, blocks.count))
