@@ -180,6 +180,10 @@ class Layer(Configured, keyword_only=True):
         """The weights of this layer alone, trainable ones first."""
         return sorted(self._variables, key=lambda variable: not variable.trainable)
 
+    def named_variables(self) -> Mapping[str, Variable]:
+        """What a file keeps for the layer beside its weights, by name."""
+        return {}
+
     @property
     def weights(self) -> list[Variable]:
         """All weights, those of layers inside included, each once."""

@@ -43,6 +43,7 @@ class SavedLayer:
         self.name = str(layer.name)
         self.trainable = layer.trainable
         self.variables: Sequence[Variable] = layer.own_weights
+        self.named_variables: Mapping[str, Variable] = layer.named_variables()
         self.children: dict[str, SavedNode | Sequence[SavedNode]] = {
             attribute: saved(held, known)
             if isinstance(held, Layer)
@@ -66,6 +67,7 @@ class SavedOptimizer:
         self.class_name = type(optimizer).__name__
         self.name = str(optimizer.name)
         self.variables: Sequence[Variable] = optimizer.variables
+        self.named_variables: Mapping[str, Variable] = {}
         inner = getattr(optimizer, "inner_optimizer", None)
         self.children: dict[str, SavedNode] = {}
         if inner is not None:

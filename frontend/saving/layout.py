@@ -3,7 +3,7 @@
 Keras walks the attributes of the model and of everything in it. An attribute `a` that is a layer is
 stored in the group `a`; the layers in a list `a` are stored in `a/<class name>`, `a/<class name>_1`
 ... in snake case; the own variables of an object are the datasets `vars/0`, `vars/1` ... of its
-group. What was met before is not stored again.
+group, and what it keeps beside these has a name there. What was met before is not stored again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ class SavedNode(Protocol):
     `backward_layer` of Bidirectional, `cell` of a recurrent layer, `cells` of stacked ones.
     `layers` of a functional model holds its InputLayers too, and no operations; that of a
     Sequential no InputLayer. `variables` are the own ones: trainable when the layer is trainable
-    first, the others after them, each kind in the order of creation.
+    first, the others after them, each kind in the order of creation. `named_variables` are kept
+    beside them, by the names of their datasets; HDF5 files of Keras 2 had none.
     """
 
     @property
@@ -39,6 +40,8 @@ class SavedNode(Protocol):
     def trainable(self) -> bool: ...
     @property
     def variables(self) -> Sequence[SavedVariable]: ...
+    @property
+    def named_variables(self) -> Mapping[str, SavedVariable]: ...
     @property
     def children(self) -> Mapping[str, SavedNode | Sequence[SavedNode]]: ...
 
@@ -56,6 +59,12 @@ class SavedGroup:
     def variables(self) -> Sequence[SavedVariable]:
         """The variables in the order of the datasets `0`, `1` ..."""
         return self.node.variables
+
+    @property
+    def datasets(self) -> dict[str, SavedVariable]:
+        """All variables by the names of their datasets."""
+        numbered = {str(index): variable for index, variable in enumerate(self.node.variables)}
+        return numbered | dict(self.node.named_variables)
 
 
 def keras_layout(root: SavedNode) -> list[SavedGroup]:
@@ -85,7 +94,8 @@ def _doubled(nodes: Sequence[SavedNode]) -> list[SavedNode]:
 
 
 def _has_variables(node: SavedNode) -> bool:
-    return bool(node.variables) or any(_has_variables(child) for _, child in named_children(node))
+    own = node.variables or node.named_variables
+    return bool(own) or any(_has_variables(child) for _, child in named_children(node))
 
 
 _KERAS_3 = _Scheme("layers", _public_first, False, list, counts_known=True)
@@ -174,16 +184,17 @@ def _match(
     for saved in layout:
         group = groups.get(saved.path)
         datasets = group.datasets if group else {}
-        if len(datasets) > len(saved.variables):
+        expected = saved.datasets
+        if len(datasets) > len(expected):
             problems.add(
                 saved.layer_path,
-                f"has {len(saved.variables)} weights, "
+                f"has {len(expected)} weights, "
                 f"but the file has {len(datasets)} in {saved.path}",
             )
-        for index, variable in enumerate(saved.variables):
-            dataset = datasets.get(str(index))
+        for name, variable in expected.items():
+            dataset = datasets.get(name)
             if check_variable(
-                variable, dataset, saved.layer_path, f"{saved.path}/{index}", problems
+                variable, dataset, saved.layer_path, f"{saved.path}/{name}", problems
             ):
                 matches.append((variable, dataset))  # type: ignore[arg-type]
     known = {saved.path for saved in layout}

@@ -69,14 +69,14 @@ def write_groups(
         for saved in groups:
             group = tree.create_group(saved.path)
             group.attrs["name"] = saved.node.name
-            for index, variable in enumerate(saved.variables):
+            for name, variable in saved.datasets.items():
                 value = np.asarray(value_of(variable))
                 if value.shape != tuple(variable.shape):
                     raise CompileError(
                         f"{saved.layer_path}: {variable.name} has shape {tuple(variable.shape)}, "
                         f"but its value has shape {value.shape}"
                     )
-                dataset = group.create_dataset(str(index), data=value)
+                dataset = group.create_dataset(name, data=value)
                 if value.dtype.name == "bfloat16":
                     # HDF5 has no such type and keeps two bytes each; Keras tells them by this.
                     dataset.attrs["dtype"] = "bfloat16"

@@ -4,11 +4,13 @@ Keras's need TensorFlow. What they gave is kept in a file, which kerac is compar
 TensorFlow is installed, Keras is compared with it as well.
 """
 
+import io
 import json
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -257,6 +259,52 @@ def test_lookups_in_files(name: str, arguments: Any, data: Any, tmp_path: Path) 
     else:
         output = again.predict(inputs)
     np.testing.assert_allclose(output, layer(inputs), atol=1e-6)
+
+
+TF_IDF = ("TextVectorization", "StringLookup", "IntegerLookup")
+
+
+def save_weighted(library: Any, name: str, path: Path) -> Any:
+    """Save a model of a layer that adapted with tf_idf; what it gives."""
+    data = np.array({"TextVectorization": TEXTS, "StringLookup": WORDS}.get(name, NUMBERS))
+    layer = getattr(library.layers, name)(output_mode="tf_idf", name="lookup")
+    layer.adapt(data)
+    dtype = "int64" if name == "IntegerLookup" else "string"
+    given = library.Input(data.shape[1:], dtype=dtype, name="given")
+    model = library.Model(given, library.layers.Rescaling(2.0, name="twice")(layer(given)))
+    model.save(path)
+    return np.asarray(layer(data))
+
+
+def output_of_file(library: Any, name: str, path: Path) -> Any:
+    data = np.array({"TextVectorization": TEXTS, "StringLookup": WORDS}.get(name, NUMBERS))
+    return np.asarray(library.models.load_model(path).get_layer("lookup")(data))
+
+
+@pytest.mark.parametrize("name", TF_IDF)
+def test_weights_of_tokens_in_files(name: str, tmp_path: Path) -> None:
+    expected = save_weighted(kerac, name, tmp_path / "ours.keras")
+    np.testing.assert_allclose(output_of_file(kerac, name, tmp_path / "ours.keras"), expected)
+    # written by Keras with TensorFlow, whose other backends cannot hold such a layer in a model
+    theirs = Path(__file__).parent / "golden" / f"{name}.keras"
+    np.testing.assert_allclose(output_of_file(kerac, name, theirs), expected, rtol=1e-6)
+    with (
+        zipfile.ZipFile(theirs) as known,
+        zipfile.ZipFile(tmp_path / "ours.keras") as written,
+        h5py.File(io.BytesIO(known.read("model.weights.h5"))) as known_weights,
+        h5py.File(io.BytesIO(written.read("model.weights.h5"))) as written_weights,
+    ):
+        assert sorted(written.namelist()) == sorted(known.namelist())
+        for path in (p for p in known.namelist() if p.startswith("assets")):
+            assert written.read(path) == known.read(path)
+        assert set(contents(written_weights)) == set(contents(known_weights))
+
+
+def contents(file: Any) -> list[str]:
+    """The paths of all groups and arrays in an HDF5 file."""
+    paths: list[str] = []
+    file.visit(paths.append)
+    return paths
 
 
 MISTAKES: list[tuple[str, dict[str, Any], str]] = [

@@ -70,6 +70,10 @@ class Node:
         own = self.layer._trainable_variables + self.layer._non_trainable_variables
         return [Variable(variable) for variable in own]
 
+    @property
+    def named_variables(self) -> dict[str, Variable]:
+        return {}
+
     @cached_property
     def children(self) -> Mapping[str, Node | Sequence[Node]]:
         if hasattr(self.layer, "layers"):

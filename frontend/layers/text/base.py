@@ -77,6 +77,9 @@ class TextLayer(Layer, registered=False):
         """Files of a saved model, by name."""
         return {}
 
+    def load_assets(self, files: dict[str, str]) -> None:
+        """Take what `assets` made, or Keras."""
+
 
 def texts_of(inputs: Any, encoding: str = "utf-8") -> Array:
     """An array of Python's texts."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -12,10 +12,12 @@ import numpy as np
 from kerac.ir import symbol
 from kerac.ir.errors import CompileError, ShapeError, UnsupportedError
 from kerac.ir.types import TensorType
+from kerac.layers.base import Layer
 from kerac.layers.categories import batches_of
 from kerac.layers.text.base import Array, TextLayer, encoded_type, texts_of
 from kerac.layers.text.lookups import StringLookup
 from kerac.layers.text.vocabulary import OLD_MODES, OutputMode
+from kerac.variable import Variable
 
 PUNCTUATION = re.compile(r"[!\"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~']")
 BLANKS = re.compile(r"[ \t\n\v\f\r]+")
@@ -94,8 +96,6 @@ class TextVectorization(TextLayer):
             )
         config = super().get_config()
         del config["frozen_size"]
-        inner = self._lookup.get_config()
-        config |= {name: inner[name] for name in ("vocabulary", "idf_weights")}
         return config | {"vocabulary_size": self.vocabulary_size()}
 
     # The vocabulary
@@ -137,12 +137,16 @@ class TextVectorization(TextLayer):
         """Make the vocabulary from what was counted."""
         self._lookup.finalize_state()
 
+    def children(self) -> dict[str, Layer | Sequence[Layer]]:
+        return {"_lookup_layer": self._lookup}
+
     def assets(self) -> dict[str, str]:
-        files = self._lookup.assets()
-        return files | {f"_lookup_layer/{name}": text for name, text in files.items()}
+        return self._lookup.assets()
+
+    def named_variables(self) -> dict[str, Variable]:
+        return self._lookup.named_variables()
 
     def load_assets(self, files: dict[str, str]) -> None:
-        """Take what `assets` made, or Keras."""
         self._lookup.load_assets(files)
 
     # Texts to numbers

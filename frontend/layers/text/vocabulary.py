@@ -10,12 +10,15 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from kerac.initializers import Ones
 from kerac.ir.errors import CompileError
 from kerac.layers.base import Layer
 from kerac.layers.categories import batches_of, refuse_sparse
+from kerac.variable import Variable
 
 Array = np.ndarray[Any, np.dtype[Any]]
 OutputMode = Literal["int", "one_hot", "multi_hot", "count", "tf_idf"]
+IDF = "idf_weights"
 OLD_MODES = {"binary": "multi_hot", "tf-idf": "tf_idf"}
 
 
@@ -56,7 +59,7 @@ class VocabularyLayer(Layer, registered=False):
         refuse_sparse(self)
         self.adapted = 0
         self.tokens: list[Any] = []
-        self.token_weights: Array | None = None
+        self._idf: Variable | None = None
         self._counts: Counter[Any] = Counter()
         self._documents: Counter[Any] = Counter()
         self._document_count = 0
@@ -98,15 +101,7 @@ class VocabularyLayer(Layer, registered=False):
         config = super().get_config()
         del config["frozen_size"]
         size = self.vocabulary_size() if self.tokens else None
-        if self.output_mode == "tf_idf" and self.tokens and self.vocabulary is None:
-            # the weights of tokens stand beside these
-            config |= {"vocabulary": self.get_vocabulary(), "idf_weights": self.listed_weights()}
         return config | {"vocabulary_size": size}
-
-    def listed_weights(self) -> list[float]:
-        """The weights of all tokens, special ones included."""
-        weights = np.zeros(0) if self.token_weights is None else self.token_weights
-        return [float(weight) for weight in weights[: self.vocabulary_size()]]
 
     # The vocabulary
 
@@ -184,13 +179,20 @@ class VocabularyLayer(Layer, registered=False):
                 f"but idf_weights have the shape {shape}"
             )
         before = 0 if begins else self.token_start
-        self.token_weights = self._padded(
-            np.pad(weights, (before, 0), constant_values=weights.mean())
-        )
+        self._keep_weights(np.pad(weights, (before, 0), constant_values=weights.mean()))
 
-    def _padded(self, weights: Array) -> Array:
+    def _keep_weights(self, weights: Array) -> None:
         behind = max(self.depth() - len(weights), 0)
-        return np.pad(weights, (0, behind)).astype(np.float32)
+        self._idf = self._weights_of(len(weights) + behind)
+        self._idf.assign(np.pad(weights, (0, behind)))
+
+    def _weights_of(self, count: int) -> Variable:
+        return Variable(IDF, f"{self.name}/{IDF}", (count,), "float32", Ones(), trainable=False)
+
+    @property
+    def token_weights(self) -> Array | None:
+        """What counts are multiplied with for "tf_idf", for every number."""
+        return None if self._idf is None else self._idf.array
 
     def _token(self, token: Any) -> Any:
         if isinstance(token, bytes):
@@ -249,7 +251,7 @@ class VocabularyLayer(Layer, registered=False):
             documents = np.array([self._documents[token] for token in order], np.float64)
             weights = np.log(1 + self._document_count / (1 + documents)).astype(np.float32)
             front = np.pad(weights, (self.token_start, 0), constant_values=weights.mean())
-            self.token_weights = self._padded(front)
+            self._keep_weights(front)
         self.reset_state()
 
     def _rank(self, token: Any) -> Any:
@@ -259,10 +261,17 @@ class VocabularyLayer(Layer, registered=False):
 
     def assets(self) -> dict[str, str]:
         """Files of a saved model, by name."""
-        in_config = self.vocabulary is not None or self.output_mode == "tf_idf"
-        if in_config or not self.tokens:
+        if self.vocabulary is not None or not self.tokens:
             return {}
         return {"vocabulary.txt": "\n".join(map(str, self.get_vocabulary()))}
+
+    def named_variables(self) -> dict[str, Variable]:
+        is_known = bool(self.tokens) or self.frozen_size is not None
+        if self.output_mode != "tf_idf" or not is_known:
+            return {}
+        if self._idf is None:
+            self._idf = self._weights_of(self.depth())
+        return {IDF: self._idf}
 
     def load_assets(self, files: dict[str, str]) -> None:
         """Take what `assets` made, or Keras."""
@@ -273,9 +282,8 @@ class VocabularyLayer(Layer, registered=False):
         # the last token may be the empty one, but editors add empty lines, too
         while lines and not lines[-1] and len(lines) != self.frozen_size:
             lines.pop()
-        if self.output_mode == "tf_idf":
-            raise CompileError(f"{self.name}: the file holds a vocabulary, but no idf_weights")
-        self.set_vocabulary(lines)
+        weights = self.token_weights
+        self.set_vocabulary(lines, None if weights is None else weights[: len(lines)])
 
 
 def read_tokens(path: str | os.PathLike[str]) -> list[str]:
