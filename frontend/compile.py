@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,13 @@ from kerac.runtime import Executable, c_identifier, header_text
 
 if TYPE_CHECKING:
     from kerac.backends.llvm.plan import Plan
+    from kerac.backends.llvm.schedules import Schedules
     from kerac.backends.llvm.target import Target
+    from kerac.backends.llvm.tuning import Find
     from kerac.passes.trace import Trace
 
 LIBRARY_KINDS = (".so", ".o", ".a")
+USUAL_LENGTH = 64  # of symbolic axes of which nobody says for which length kernels are timed
 
 
 def compile(
@@ -29,6 +32,7 @@ def compile(
     dims: Mapping[str, int] | None = None,
     threads: int | None = None,
     winograd: bool = True,
+    tune: bool | Mapping[str, int] = False,
 ) -> Executable:
     """Compile a model, a graph or a model file to native code in this process.
 
@@ -37,13 +41,14 @@ def compile(
     processors. Its `trace` holds what every pass did; its `save(path)` writes a library. The code
     is for this machine, and a saved library for any of its kind, unless `target` names one. Without
     `winograd` no convolution is computed by Winograd's transforms: slower, but results are within
-    1e-5 of the largest exact one, else within 5e-5.
+    1e-5 of the largest exact one, else within 5e-5. With `tune`, the fastest of some kernels are
+    found by timing them on this machine, once, for one sample or for the lengths of dims by name.
     """
     from kerac.backends.llvm.jit import load_plan
     from kerac.backends.llvm.target import NATIVE, PORTABLE, find_target, find_targets
 
     machine = replace(find_target(target or NATIVE), winograd=winograd)
-    trace, plan = lower(graph_of(model), machine, batch, dims)
+    trace, plan = lower(graph_of(model), machine, batch, dims, tune)
     loaded = load_plan(plan, machine, c_identifier(plan.graph.name))
     return Executable(
         loaded.information,
@@ -64,20 +69,31 @@ def compile_library(
     dims: Mapping[str, int] | None = None,
     threads: bool = True,
     winograd: bool = True,
+    tune: bool | Mapping[str, int] = False,
+    on_step: Callable[[str], None] = lambda _: None,
 ) -> LibraryFiles:
     """Compile to a library at `path` without loading it; the file's ending says which kind.
 
     It is for any machine of this one's kind, unless `target` says otherwise: `native` is this one.
     Without `threads` the library can only use the one that calls it, and needs no POSIX threads.
-    For `winograd` see `compile`.
+    For `winograd` and `tune` see `compile`; it needs the target `native`, and tells `on_step` what
+    it times.
     """
-    from kerac.backends.llvm.target import find_targets
+    from kerac.backends.llvm.target import NATIVE, find_targets
     from kerac.passes.pipeline import run_pipeline
 
     _check_library_kind(path)
+    if tune is not False and target != NATIVE:
+        raise CompileError(
+            f"{os.fspath(path)}: tuning measures on this machine, but the target is {target}",
+            remedy=f"Choose the target {NATIVE}, or do without tuning.",
+        )
     targets = _with_transforms(find_targets(target), winograd)
     trace = run_pipeline(fix_dims(graph_of(model, for_file=True), batch, dims))
-    return save_library(trace.graph, targets, path, trace, threads)
+    schedules = None
+    if tune is not False:
+        schedules, trace.plans["finds"] = find_schedules(trace.graph, targets[0], tune, on_step)
+    return save_library(trace.graph, targets, path, trace, threads, schedules)
 
 
 def compile_trainer(
@@ -128,7 +144,11 @@ def export_onnx(model: Any, path: str | os.PathLike[str], opset: int | None = No
 
 
 def lower(
-    graph: Graph, target: Target, batch: int | None = None, dims: Mapping[str, int] | None = None
+    graph: Graph,
+    target: Target,
+    batch: int | None = None,
+    dims: Mapping[str, int] | None = None,
+    tune: bool | Mapping[str, int] = False,
 ) -> tuple[Trace, Plan]:
     """Run the passes, then the hardware decisions, on a graph."""
     from kerac.backends.llvm.lowering import lower_graph
@@ -136,10 +156,29 @@ def lower(
     from kerac.passes.pipeline import run_pipeline
 
     trace = run_pipeline(fix_dims(graph, batch, dims))
-    plan = lower_graph(trace.graph, target)
+    schedules = None
+    if tune is not False:
+        schedules, trace.plans["finds"] = find_schedules(trace.graph, target, tune)
+    plan = lower_graph(trace.graph, target, schedules)
     trace.plans["kernels"] = plan
     trace.plans["memory"] = plan_memory(plan)
     return trace, plan
+
+
+def find_schedules(
+    graph: Graph,
+    target: Target,
+    tune: bool | Mapping[str, int] = True,
+    on_step: Callable[[str], None] = lambda _: None,
+) -> tuple[Schedules, list[Find]]:
+    """What is fastest on this machine for a graph on which all passes have run."""
+    from kerac.backends.llvm.tuning import Tuner
+
+    batch = {name for value in graph.inputs if value.shape for name in symbols_of(value.shape[0])}
+    usual = {name: 1 if name in batch else USUAL_LENGTH for name in graph.symbols}
+    tuner = Tuner(target, {**usual, **({} if isinstance(tune, bool) else tune)}, on_step=on_step)
+    schedules = tuner.tune(graph)
+    return schedules, list(tuner.finds.values())
 
 
 def _with_transforms(targets: Sequence[Target], winograd: bool) -> tuple[Target, ...]:
@@ -231,6 +270,7 @@ def save_library(
     path: str | os.PathLike[str],
     trace: Trace | None = None,
     threads: bool = True,
+    schedules: Schedules | None = None,
 ) -> LibraryFiles:
     """Write a graph as a shared library (.so), an object (.o) or an archive (.a), and its header.
 
@@ -245,7 +285,7 @@ def save_library(
     name = c_identifier(output.stem.removeprefix("lib"))
     header = output.with_suffix(".h")
     with tempfile.TemporaryDirectory(prefix="kerac-") as folder, atomic_path(output) as result:
-        plans = lower_variants(graph, targets)
+        plans = lower_variants(graph, targets, schedules)
         objects, information = write_objects(plans, name, Path(folder), threads)
         join_library(objects, result, output)
     with atomic_output(header) as file:

@@ -35,7 +35,7 @@ from kerac.backends.llvm.register_tiles import (
     registers,
 )
 from kerac.backends.llvm.run_time_packing import packed_weights
-from kerac.backends.llvm.schedule import choose_tile
+from kerac.backends.llvm.schedule import likely_tiles
 from kerac.backends.llvm.window import (
     Axis,
     Span,
@@ -206,12 +206,13 @@ class _Direct:
         self.x: Pointer = self.k.read(self.source if is_padded else x)
         self.pitch = self.source.pitch or self.all_channels
         last = self.axes[-1]
-        self.tile = choose_tile(
+        tiles = likely_tiles(
             self.lowering.target,
             last.positions if isinstance(last.positions, int) else MANY_ROWS,
             -(-self.filters // self.k.lanes),
             last.stride * self.pitch * 4,
         )
+        self.tile = self.lowering.schedules.choose("tile", self.anchor, tiles)
 
     def emit(self) -> None:
         """Build and launch the kernel."""

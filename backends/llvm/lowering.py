@@ -15,6 +15,7 @@ from kerac.backends.llvm.kernel.mathematics import KernelMathematics
 from kerac.backends.llvm.pieces import Piece, Pieces
 from kerac.backends.llvm.plan import Buffer, Launch, Plan
 from kerac.backends.llvm.pointwise import Position, evaluate_members, offset
+from kerac.backends.llvm.schedules import Schedules
 from kerac.backends.llvm.target import Target
 from kerac.ir.dims import known_dim
 from kerac.ir.errors import UnsupportedError
@@ -111,9 +112,16 @@ class Lowering:
     """A graph on its way to a plan."""
 
     def __init__(
-        self, graph: Graph, target: Target, packed: dict[tuple[Any, ...], np.ndarray] | None = None
+        self,
+        graph: Graph,
+        target: Target,
+        packed: dict[tuple[Any, ...], np.ndarray] | None = None,
+        schedules: Schedules | None = None,
     ) -> None:
-        """`packed` holds what was made of the graph's constants, also for other targets."""
+        """`packed` holds what was made of the graph's constants, also for other targets.
+
+        `schedules` says what is chosen where there is a choice; without them heuristics do.
+        """
         self.graph = graph
         self.target = target
         self.plan = Plan(graph)
@@ -127,6 +135,7 @@ class Lowering:
         self.pieces: Mapping[Value, Piece] = {}
         self._constants: dict[tuple[int, str], Buffer] = {}
         self.packed = {} if packed is None else packed
+        self.schedules = Schedules() if schedules is None else schedules
 
     def run(self) -> Plan:
         """Lower everything."""
@@ -270,18 +279,17 @@ class Lowering:
         self.plan.launches.append(Launch(known, k.buffers, k.group.members))
 
 
-def lower_graph(graph: Graph, target: Target) -> Plan:
-    """The plan of `graph` for `target`."""
-    from kerac.backends.llvm import lowerings
-
-    lowerings.register_all()
-    return Lowering(graph, target).run()
+def lower_graph(graph: Graph, target: Target, schedules: Schedules | None = None) -> Plan:
+    """The plan of `graph` for `target`, by `schedules` that were found for it."""
+    return lower_variants(graph, [target], schedules)[target]
 
 
-def lower_variants(graph: Graph, targets: Sequence[Target]) -> dict[Target, Plan]:
+def lower_variants(
+    graph: Graph, targets: Sequence[Target], schedules: Schedules | None = None
+) -> dict[Target, Plan]:
     """The plan of `graph` for each target; they share all constants that do not depend on it."""
     from kerac.backends.llvm import lowerings
 
     lowerings.register_all()
     packed: dict[tuple[Any, ...], np.ndarray] = {}
-    return {target: Lowering(graph, target, packed).run() for target in targets}
+    return {target: Lowering(graph, target, packed, schedules).run() for target in targets}

@@ -24,7 +24,7 @@ from kerac.backends.llvm.register_tiles import (
     symbolic_columns,
     tiles_over_rows,
 )
-from kerac.backends.llvm.schedule import Tile, choose_tile, small_rows
+from kerac.backends.llvm.schedule import Tile, choose_tile, likely_tiles, small_rows
 from kerac.ir.dims import DimLike
 from kerac.ir.types import Shape
 
@@ -92,6 +92,9 @@ class Product:
         height = inner if isinstance(inner, int) else MANY_ROWS
         row_bytes = self.left.row * 4 if isinstance(self.left.row, int) else 4
         tile = choose_tile(k.target, height, vectors, row_bytes)
+        if isinstance(columns, int):
+            tiles = likely_tiles(k.target, height, vectors, row_bytes)
+            tile = k.lowering.schedules.choose("tile", k.group.head, tiles)
         extents = (self.rows.outer, inner)
         if not isinstance(columns, int):
             symbolic_columns(k, tile, extents, k.dim(columns), self.whole)

@@ -7,6 +7,8 @@ starts two in a cycle. Shapes and target choose R and V.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -16,6 +18,8 @@ BLOCK = 32  # columns of packed weights that lie together, on every target
 LATENCY = 4  # cycles until a multiply-add's result can be used
 TASKS = 16  # that spread well over a few threads
 WAYS = 8  # rows a multiple of a cache way's size apart that still fit the first-level cache
+LIKELY = 12  # tiles that are tried where the best one is searched for
+HEIGHTS = 3  # of them of the same width
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,9 @@ class Tile:
 
     rows: int
     vectors: int
+
+    def __str__(self) -> str:
+        return f"{self.rows}x{self.vectors}"
 
     def cycles(self) -> float:
         """Estimated cycles of one step of the sum."""
@@ -42,9 +49,26 @@ def fits(rows: int, vectors: int, target: Target) -> bool:
     return rows * vectors + vectors + 1 <= target.vector_registers
 
 
-@cache
 def choose_tile(target: Target, rows: int, vectors: int, row_bytes: int) -> Tile:
     """The tile with the least estimated time for `rows` x `vectors`, rows `row_bytes` apart."""
+    return _tiles(target, rows, vectors, row_bytes)[0]
+
+
+@cache
+def likely_tiles(target: Target, rows: int, vectors: int, row_bytes: int) -> Mapping[str, Tile]:
+    """By name the tiles that may be the best ones, those that `choose_tile` prefers first."""
+    widths: Counter[int] = Counter()
+    found: dict[str, Tile] = {}
+    for tile in _tiles(target, rows, vectors, row_bytes):
+        widths[tile.vectors] += 1
+        if widths[tile.vectors] <= HEIGHTS and len(found) < LIKELY:
+            found[str(tile)] = tile
+    return found
+
+
+@cache
+def _tiles(target: Target, rows: int, vectors: int, row_bytes: int) -> Sequence[Tile]:
+    """All tiles that fit, the one with the least estimated time first."""
     most = WAYS if row_bytes % 4096 == 0 else target.vector_registers
     candidates = [
         Tile(r, v)
@@ -53,7 +77,9 @@ def choose_tile(target: Target, rows: int, vectors: int, row_bytes: int) -> Tile
         if fits(r, v, target) and (v == vectors or meets_blocks(v, target))
     ]
     # few vectors a tile keep the block of weights in the first-level cache
-    return min(candidates, key=lambda tile: (_total(tile, rows, vectors), tile.vectors, -tile.rows))
+    return sorted(
+        candidates, key=lambda tile: (_total(tile, rows, vectors), tile.vectors, -tile.rows)
+    )
 
 
 def _total(tile: Tile, rows: int, vectors: int) -> float:

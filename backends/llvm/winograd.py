@@ -44,6 +44,8 @@ def is_transformed(
 ) -> bool:
     """Whether the transforms serve, are allowed, and are faster; the batch does not matter.
 
+    Where they serve, faster is what an estimate says, unless something else was found.
+
     Weights that are no constants are those of training, where gradients want the sums as they are.
     """
     fits = (
@@ -59,7 +61,10 @@ def is_transformed(
         return False
     *positions, filters = known_shape(result.shape[1:])
     (channels,) = known_shape(result.operands[1].shape[2:3])
-    return is_faster(Shape(positions[0], positions[1], channels, filters), lowering.target)
+    faster = is_faster(Shape(positions[0], positions[1], channels, filters), lowering.target)
+    ways = {"transformed": True, "direct": False}
+    ordered = dict(sorted(ways.items(), key=lambda way: way[1] != faster))
+    return lowering.schedules.choose("way", result, ordered)
 
 
 class Winograd:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import click
 
 from kerac.command_line.console import examples, progress, say, write
 from kerac.command_line.source import dims_option, load_graph, read_dims, weights_option
+from kerac.command_line.tuning import finds_table, tune_option
 from kerac.ir import CompileError, Graph
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ EXAMPLES = (
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(min=1))
 @click.option("--seconds", default=3.0, show_default=True, help="How long to time each contestant.")
 @click.option("--peers/--no-peers", default=True, help="Time ONNX Runtime and OpenVINO as well.")
+@tune_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def bench_command(
     models: Sequence[Path],
@@ -42,6 +45,7 @@ def bench_command(
     threads: int,
     seconds: float,
     peers: bool,
+    tune: bool,
     as_json: bool,
 ) -> None:
     """Time MODELS in memory, beside the runtimes that are installed.
@@ -63,6 +67,9 @@ def bench_command(
         with tempfile.TemporaryDirectory(prefix="kerac-") as folder:
             onnx = Path(folder) / "model.onnx" if rivals else None
             job = make_job(graph, model, weights, lengths, threads, onnx)
+            if tune:
+                tune_first(graph, model.stem, lengths)
+                job = replace(job, tune=lengths)
             reports.append(time_job(graph, model.stem, lengths, job, rivals, seconds))
     if as_json:
         write(json.dumps([report.as_dict() for report in reports], indent=2))
@@ -86,6 +93,18 @@ def make_job(
     if onnx is not None:
         export_onnx(graph, onnx)
     return Job(model, sample_inputs(graph, 0, lengths), threads, weights, onnx)
+
+
+def tune_first(graph: Graph, name: str, lengths: Mapping[str, int]) -> None:
+    """Search for the fastest kernels, so that contestants only have to look them up."""
+    from kerac.backends.llvm.target import find_target
+    from kerac.compile import find_schedules
+    from kerac.passes.pipeline import run_pipeline
+
+    with progress(f"tuning {name}") as on_step:
+        improved = run_pipeline(graph).graph
+        _, finds = find_schedules(improved, find_target(), lengths, on_step)
+    say(finds_table(finds))
 
 
 def time_job(

@@ -18,6 +18,7 @@ from kerac.command_line.source import (
     weights_option,
 )
 from kerac.command_line.train import compile_trainer_of, training_options, wants_trainer
+from kerac.command_line.tuning import finds_table, tune_option
 from kerac.compile import LIBRARY_KINDS
 
 
@@ -31,6 +32,7 @@ EXAMPLES = (
     "kerac compile model.keras -o model.so",
     "kerac compile model.h5 -o build/libmodel.a",
     "kerac compile model.keras -o model.so --batch 1",
+    "kerac compile model.keras -o model.so --target native --tune",
     "kerac compile --train model.keras -o trainer.so",
     "kerac compile --train model.keras -o trainer.so --loss mse --optimizer sgd --metric mae",
 )
@@ -68,6 +70,7 @@ EXAMPLES = (
     help="Whether 3x3 convolutions may be computed by Winograd's transforms: faster, but results "
     "are only within 5e-5 of the largest exact one, else within 1e-5.",
 )
+@tune_option
 @training_options
 def compile_command(
     model: Path,
@@ -78,6 +81,7 @@ def compile_command(
     target: str,
     threads: bool,
     winograd: bool,
+    tune: bool,
     **training: Any,
 ) -> None:
     """Compile MODEL to a native library and its C header.
@@ -87,16 +91,24 @@ def compile_command(
     """
     from kerac.compile import compile_library
 
+    train = wants_trainer(training)
+    if tune and (train or target != "native"):
+        raise click.UsageError(
+            "--tune is for inference on this machine: --target native, without --train"
+        )
     start = time.perf_counter()
-    if wants_trainer(training):
+    if train:
         if batch is not None:
             raise click.UsageError("--batch is for inference; a trainer serves every batch size")
         files = compile_trainer_of(model, weights, output, dims, target, threads, **training)
     else:
         graph = load_graph(model, weights)
-        with progress(f"compiling {model}"):
+        lengths = read_dims(graph, dims)
+        with progress(f"compiling {model}") as on_step:
             files = compile_library(
-                graph, output, batch, target, read_dims(graph, dims), threads, winograd
+                graph, output, batch, target, lengths, threads, winograd, tune, on_step
             )
+        if tune and files.trace:
+            say(finds_table(files.trace.plans["finds"]))
     seconds = time.perf_counter() - start
     say(f"{files.library}  {size_text(files.library)}, header {files.header}, in {seconds:.1f} s")

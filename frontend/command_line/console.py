@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,15 +31,16 @@ def write(text: str) -> None:
 
 
 @contextlib.contextmanager
-def progress(text: str) -> Iterator[None]:
-    """Show on a terminal that something is going on."""
+def progress(text: str) -> Iterator[Callable[[str], None]]:
+    """Show on a terminal that something is going on; what is yielded takes the next text."""
     if not sys.stderr.isatty():
-        yield
+        yield lambda _: None
         return
     from rich.console import Console
+    from rich.text import Text
 
-    with Console(stderr=True).status(f"{text} ..."):
-        yield
+    with Console(stderr=True).status(Text(f"{text} ...")) as status:
+        yield lambda step: status.update(Text(f"{text}: {step} ..."))
 
 
 def terminal() -> Console | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +68,10 @@ def load_graph(path: Path, weights: Path | None = None, numbers_matter: bool = T
 
 
 def load_executable(
-    path: Path, weights: Path | None = None, threads: int | None = None
+    path: Path,
+    weights: Path | None = None,
+    threads: int | None = None,
+    tune: Mapping[str, int] | None = None,
 ) -> Executable:
     """A library, loaded, or a model, compiled; its calls use at most so many threads."""
     if is_library(path):
@@ -80,7 +84,7 @@ def load_executable(
 
     graph = load_graph(path, weights)
     with progress(f"compiling {path}"):
-        return compile(graph, threads=threads)
+        return compile(graph, threads=threads, tune=False if tune is None else tune)
 
 
 def read_dims(graph: Graph, texts: tuple[str, ...]) -> dict[str, int]:

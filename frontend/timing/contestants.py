@@ -16,13 +16,17 @@ Run = Callable[[], Sequence[Array]]
 
 @dataclass(frozen=True)
 class Job:
-    """What is run: a model file or library, and the same network as ONNX, on arrays by name."""
+    """What is run: a model file or library, and the same network as ONNX, on arrays by name.
+
+    A model is tuned for the lengths of dims in `tune`.
+    """
 
     model: Path
     inputs: Mapping[str, Array]
     threads: int = 1
     weights: Path | None = None
     onnx: Path | None = None
+    tune: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ def prepare_kerac(job: Job) -> Run:
     """The model compiled in memory, or the library loaded."""
     from kerac.command_line.source import load_executable
 
-    executable = load_executable(job.model, job.weights, job.threads)
+    executable = load_executable(job.model, job.weights, job.threads, job.tune)
     arrays = [job.inputs[tensor.name] for tensor in executable.inputs]
 
     def run() -> Sequence[Array]:

@@ -116,6 +116,7 @@ class _Racer:
             "inputs": str(inputs),
             "outputs": str(outputs),
             "threads": job.threads,
+            "tune": job.tune if job.tune is None else dict(job.tune),
             "model": str(job.model),
             "weights": str(job.weights) if job.weights else None,
             "onnx": str(job.onnx) if job.onnx else None,

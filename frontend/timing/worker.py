@@ -1,9 +1,10 @@
 """One contestant in a process of its own, told what to do by lines of JSON.
 
 It reads what to prepare (`prepare` as module:function, the paths `inputs`, `outputs`, `model`, and
-perhaps `weights` and `onnx`, the number of `threads`) and answers `ready`, the seconds that took,
-or `failed`, the reason. Then each line it reads is a number of seconds to fill; it answers
-`samples`, the seconds of calls, and `memory`, the bytes it held at most.
+perhaps `weights` and `onnx`, the number of `threads`, the lengths to `tune` for or null) and
+answers `ready`, the seconds that took, or `failed`, the reason. Then each line it reads is a number
+of seconds to fill; it answers `samples`, the seconds of calls, and `memory`, the bytes it held at
+most.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def _prepare(orders: dict[str, Any]) -> Run:
     model, weights, onnx = (
         Path(orders[name]) if orders[name] else None for name in ("model", "weights", "onnx")
     )
-    job = Job(model or Path(), inputs, threads, weights, onnx)
+    job = Job(model or Path(), inputs, threads, weights, onnx, orders["tune"])
     run: Run = getattr(importlib.import_module(module), function)(job)
     outputs = run()
     np.savez(orders["outputs"], *outputs)
