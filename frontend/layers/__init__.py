@@ -37,6 +37,7 @@ from kerac.layers.convolution import (
     SeparableConvolution2D,
 )
 from kerac.layers.dense import Dense
+from kerac.layers.deserialize import deserialize, serialize
 from kerac.layers.dot_attention import AdditiveAttention, Attention
 from kerac.layers.dropout import (
     ActivityRegularization,
@@ -49,7 +50,7 @@ from kerac.layers.dropout import (
     SpatialDropout3D,
 )
 from kerac.layers.einsum_dense import EinsumDense
-from kerac.layers.embedding import Embedding
+from kerac.layers.embedding import Embedding, ReversibleEmbedding
 from kerac.layers.images import (
     AugMix,
     AutoContrast,
@@ -108,6 +109,7 @@ from kerac.layers.normalization import (
     UnitNormalization,
 )
 from kerac.layers.operation import Operation
+from kerac.layers.pipeline import Pipeline
 from kerac.layers.pooling import (
     AveragePooling1D,
     AveragePooling2D,
@@ -257,6 +259,7 @@ __all__ = [
     "Operation",
     "PReLU",
     "Permute",
+    "Pipeline",
     "RMSNormalization",
     "RandAugment",
     "RandomBrightness",
@@ -283,6 +286,7 @@ __all__ = [
     "Rescaling",
     "Reshape",
     "Resizing",
+    "ReversibleEmbedding",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",
@@ -311,9 +315,11 @@ __all__ = [
     "add",
     "average",
     "concatenate",
+    "deserialize",
     "dot",
     "maximum",
     "minimum",
     "multiply",
+    "serialize",
     "subtract",
 ]

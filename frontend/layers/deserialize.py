@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from kerac.configured import suggestion
+from kerac.convert import plain
 from kerac.ir.errors import CompileError, FormatError, UnsupportedError
 from kerac.layers.base import REGISTRY, Layer
 from kerac.layers.sharing import find_shared, remember_shared
-from kerac.registration import custom_objects, given_classes
+from kerac.registration import custom_object_scope, custom_objects, given_classes
 from kerac.saving.config import SerializedObject, decode_members
 
 MOST_SHOWN = 20
@@ -43,6 +44,18 @@ def deserialize_layer(value: Any) -> Any:
         layer.build_from_config(value.build_config)
     remember_shared(value.shared_object_id, layer)
     return layer
+
+
+def serialize(layer: Layer) -> dict[str, Any]:
+    """A layer as Keras writes it: its class and config."""
+    written: dict[str, Any] = plain(layer.serialize())
+    return written
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The layer that `serialize` or Keras described."""
+    with custom_object_scope(custom_objects):
+        return deserialize_layer(config)
 
 
 def listed_layers(config: Mapping[str, Any]) -> list[SerializedObject]:
@@ -127,6 +140,7 @@ def _computes(described: SerializedObject) -> bool:
 __all__ = [
     "custom_objects",
     "decoded",
+    "deserialize",
     "deserialize_layer",
     "given_classes",
     "is_operation",
@@ -135,4 +149,5 @@ __all__ = [
     "layer_class",
     "listed_layers",
     "refuse_dtypes",
+    "serialize",
 ]

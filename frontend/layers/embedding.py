@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from kerac.constraints import MaybeConstraint
 from kerac.initializers import Start
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError
-from kerac.layers.base import Layer
+from kerac.layers.base import Layer, as_float
 from kerac.regularizers import MaybeRegularizer
-from kerac.tracing import traced
+from kerac.tracing import current_trace, traced
 
 
 class Embedding(Layer):
@@ -67,3 +67,47 @@ class Embedding(Layer):
         if not self.mask_zero:
             return None
         return ops.NotEqual()(inputs, ops.constant(0, inputs.dtype))
+
+
+class ReversibleEmbedding(Embedding):
+    """An embedding, and with `reverse` the scores of all numbers for vectors.
+
+    inputs: integer[...] -> f32[..., output_dim]; reversed: f32[..., output_dim] ->
+    f32[..., input_dim], the products with all rows of the table, or with a matrix of their own
+    without `tie_weights`; `logit_soft_cap` keeps them below it: cap * tanh(scores / cap)
+    """
+
+    tie_weights: bool = True
+    reverse_dtype: Literal["float32"] | None = None
+    logit_soft_cap: float | None = None
+
+    def build(self, input_shape: Any = None) -> None:
+        super().build(input_shape)
+        if not self.tie_weights:
+            shape = (self.output_dim, self.input_dim)
+            self.reverse_embeddings = self.add_weight(
+                "reverse_embeddings", shape, self.embeddings_initializer
+            )
+
+    def call(self, inputs: Value, reverse: bool = False) -> Any:
+        if reverse:
+            return self._scores(as_float(inputs))
+        vectors = super().call(inputs)
+        mask = super().compute_mask(inputs, None)
+        if mask is not None:
+            current_trace().masks[vectors] = mask
+        return vectors
+
+    def _scores(self, x: Value) -> Value:
+        if self.tie_weights:
+            kernel = ops.transpose(traced(self.embeddings), (1, 0))
+        else:
+            kernel = traced(self.reverse_embeddings)
+        scores = ops.dense(x, kernel)
+        if self.logit_soft_cap is None:
+            return scores
+        cap = float(self.logit_soft_cap)
+        return ops.multiply(ops.Tanh()(ops.divide(scores, cap)), cap)
+
+    def compute_mask(self, inputs: Value, previous_mask: Any) -> Any:
+        return None  # that of words is set where they become vectors

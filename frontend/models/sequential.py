@@ -112,6 +112,16 @@ class Sequential(Model):
         """The layers without the input."""
         return [layer for layer in self._stack if not isinstance(layer, InputLayer)]
 
+    @property
+    def input(self) -> Any:
+        """The symbolic tensor of the argument."""
+        return self.whole().input
+
+    @property
+    def output(self) -> Any:
+        """The symbolic tensor of the result."""
+        return self.whole().output
+
     def functional(self) -> Functional:
         """The functional model that does the same, without what reads text."""
         return self.whole().functional()
@@ -141,7 +151,7 @@ class Sequential(Model):
         return self.whole().call(inputs, mask)
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("inputs", "outputs", "input", "output", "input_shape", "output_shape",
+        if name in ("inputs", "outputs", "input_shape", "output_shape",
                     "input_names", "output_names", "operations"):  # fmt: skip
             return getattr(self.whole(), name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")

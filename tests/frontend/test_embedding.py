@@ -26,6 +26,23 @@ def test_embedding(shape: tuple[int, ...], dtype: str) -> None:
         check_layer(lambda layers: layers.Embedding(10, 3), shape, dtype=dtype, high=10)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, {"tie_weights": False}, {"logit_soft_cap": 0.3, "mask_zero": True}],
+    ids=str,
+)
+def test_reversible_embedding(arguments: dict[str, Any]) -> None:
+    def make(library: ModuleType) -> Any:
+        words = library.Input((6,), dtype="int32", name="words")
+        embedding = library.layers.ReversibleEmbedding(9, 4, **arguments)
+        vectors = embedding(words)
+        scores = embedding(library.layers.Dense(4)(vectors), reverse=True)
+        mean = library.layers.GlobalAveragePooling1D()(vectors)
+        return library.Model(words, [scores, mean], name="model")
+
+    check_model(make, random_arrays([(3, 6)], "int32", high=9))
+
+
 @pytest.mark.parametrize("mask_value", [0.0, 2.5])
 def test_masking(mask_value: float) -> None:
     x = random_arrays([(3, 6, 4)])[0]
