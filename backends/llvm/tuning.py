@@ -30,6 +30,7 @@ NOTHING: Mapping[str, str] = {}
 VERSION = 1  # changes with what the names of candidates mean
 LARGEST = 32 << 20  # bytes of arrays: larger ones come from memory, and no choice makes that faster
 GAIN = 1.03  # by how much a candidate must be faster, twice
+CYCLES = 200  # and by how many: some counters advance in steps of tens
 EQUAL = 1.01  # candidates so near to the fastest are as fast
 
 
@@ -94,9 +95,9 @@ class Tuner:
         cycles = self._time(question, question.candidates, graph, inputs)
         # of those that are as fast as the fastest the one that the heuristic prefers
         best = next(name for name in cycles if cycles[name] <= EQUAL * min(cycles.values()))
-        if best != default and cycles[default] > GAIN * cycles[best]:
+        if _is_gain(cycles[default], cycles[best]):
             again = self._time(question, (default, best), graph, inputs)
-            if again[default] > GAIN * again[best]:
+            if _is_gain(again[default], again[best]):
                 find = replace(find, found=best, gain=again[default] / again[best])
         content = {"kernel": question.key, "found": find.found, "gain": find.gain}
         self.cache.put(self._digest(question), json.dumps(content).encode())
@@ -159,6 +160,10 @@ def alone(anchor: Value) -> Graph:
         name="result",
     )
     return Graph("kernel", tuple(inputs.values()), (result,))
+
+
+def _is_gain(before: float, after: float) -> bool:
+    return before > GAIN * after and before - after > CYCLES
 
 
 def _name(value: Value) -> str:

@@ -55,6 +55,7 @@ class Clock:
 
     fastest: int = 1
     fickle: bool = False
+    cycles: float = 10_000.0
     batches: list[int] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
 
@@ -63,10 +64,10 @@ class Clock:
     ) -> list[float]:
         self.batches.append(len(inputs[0]))
         self.counts.append(len(plans))
-        chosen = self.fastest % self.counts[0] if len(plans) > 2 else 1
+        chosen = self.fastest % len(plans) if len(plans) > 2 else 1
         if self.fickle and len(self.counts) % 2 == 0:
-            return [1.0, 1.0]
-        return [0.5 if number == chosen else 1.0 for number in range(len(plans))]
+            return [self.cycles, self.cycles]
+        return [self.cycles / (1 + (number == chosen)) for number in range(len(plans))]
 
 
 @pytest.fixture
@@ -169,8 +170,11 @@ def test_names_that_no_candidate_has_mean_the_default(cache: CodeCache) -> None:
     assert str(lower_graph(graph, search.target, odd)) == str(lower_graph(graph, search.target))
 
 
-def test_a_gain_must_show_twice(cache: CodeCache) -> None:
-    search = tuner(cache, Clock(fickle=True))
+@pytest.mark.parametrize("clock", [Clock(fickle=True), Clock(cycles=200.0)])
+def test_a_gain_must_show_twice_and_be_more_than_steps_of_the_counter(
+    cache: CodeCache, clock: Clock
+) -> None:
+    search = tuner(cache, clock)
     search.tune(network())
     assert all(find.found == find.default and find.gain == 1 for find in search.finds.values())
 
