@@ -24,9 +24,9 @@ from kerac.backends.llvm.pointwise import Part, Position
 from kerac.backends.llvm.register_tiles import finish_tile
 from kerac.backends.llvm.window import Axis
 from kerac.backends.llvm.winograd_elements import ElementTransform
-from kerac.backends.llvm.winograd_layout import Layout, Piece
+from kerac.backends.llvm.winograd_layout import Layout, Piece, Stripe
 from kerac.backends.llvm.winograd_products import Products, transform_filters
-from kerac.backends.llvm.winograd_schedule import FEW_CHANNELS, Shape, is_faster
+from kerac.backends.llvm.winograd_schedule import FEW_CHANNELS, FILTER, Shape, is_faster
 from kerac.backends.llvm.winograd_transforms import (
     INPUTS,
     OUTPUTS,
@@ -80,6 +80,8 @@ class Winograd:
     def emit(self) -> None:
         """Build and launch the kernel."""
         k, layout = self.k, self.layout
+        if layout.blocking.kept:
+            self._keep_filters()
         total = k.multiply(k.dim(layout.anchor.shape[0]), layout.shape.tile_rows)
         rows = layout.blocking.rows
         bands = k.quotient(k.add(total, rows - 1), rows)
@@ -100,15 +102,46 @@ class Winograd:
             cost=columns * layout.blocking.channels * PRODUCTS,
         )
         work = layout.channels * PRODUCTS * layout.blocking.vectors * k.lanes
-        tiles = k.multiply(rows, columns)
+        tiles, most = k.multiply(rows, columns), layout.blocking.stripe
+
+        def some(f: Index, number: Index) -> None:
+            start = k.multiply(number, most)
+            stripe = Stripe(first, start, k.minimum(k.subtract(tiles, start), most))
+            layout.columns.at(f, partial(self._columns, stripe, f))
+
         k.parallel(
-            {"f": layout.columns.count},
-            lambda f: layout.columns.at(f, partial(self._columns, first, tiles)),
-            cost=k.multiply(tiles, work),
+            {"f": layout.columns.count, "stripe": k.quotient(k.add(tiles, most - 1), most)},
+            some,
+            cost=k.multiply(k.minimum(tiles, most), work),
         )
 
-    def _columns(self, first: Index, tiles: Index, part: Columns) -> None:
-        """All tiles of a band for some columns."""
+    def _keep_filters(self) -> None:
+        """Transform all filters."""
+        k, layout = self.k, self.layout
+        channels, some = layout.channels, k.lanes  # which divide chunks
+        depth = layout.blocking.channels
+
+        def task(f: Index, number: Index) -> None:
+            first = k.multiply(number, some)
+            chunk = k.quotient(first, depth)
+            start = k.multiply(chunk, depth)
+            count = k.minimum(some, k.subtract(channels, first)) if channels % some else some
+
+            def part(part: Columns) -> None:
+                slot = k.add(k.multiply(f, layout.chunks), chunk)
+                piece = Piece(Stripe(0, 0, 0), part, slot, start, depth, depth, False)
+                transform_filters(layout, piece, k.subtract(first, start), count)
+
+            layout.columns.at(f, part)
+
+        k.parallel(
+            {"f": layout.columns.count, "channels": -(-channels // some)},
+            task,
+            cost=some * layout.blocking.vectors * k.lanes * FILTER,
+        )
+
+    def _columns(self, stripe: Stripe, f: Index, part: Columns) -> None:
+        """All tiles of a stripe for the columns of number `f`."""
         k, channels, few = self.k, self.layout.channels, self.layout.blocking.few_tiles
 
         def every(step: int, is_short: bool = False) -> None:
@@ -117,26 +150,31 @@ class Winograd:
                 count: Index = step
                 if channels % step:
                     count = k.minimum(step, k.subtract(channels, start))
-                self._piece(Piece(first, tiles, part, start, count, step, is_short))
+                slot = k.first_task
+                if self.layout.blocking.kept:
+                    slot = k.add(k.multiply(f, self.layout.chunks), number)
+                self._piece(Piece(stripe, part, slot, start, count, step, is_short))
 
             k.loop("piece", 0, -(-channels // step), some)
 
         if few:
+            tiles, channels_at_once = stripe.count, self.layout.blocking.channels
             k.when(k.compare("less_equal", tiles, few), partial(every, FEW_CHANNELS, True))
-            k.when(k.compare("greater", tiles, few), partial(every, self.layout.blocking.channels))
+            k.when(k.compare("greater", tiles, few), partial(every, channels_at_once))
         else:
             every(self.layout.blocking.channels)
 
     def _piece(self, piece: Piece) -> None:
         """Add the products of a piece to the sums, and finish the results if it is the last."""
         k, layout = self.k, self.layout
-        transform_filters(layout, piece)
+        if not layout.blocking.kept:
+            transform_filters(layout, piece, 0, piece.count)
         products = Products(layout, piece)
         is_last = k.compare("equal", k.add(piece.start, piece.count), layout.channels)
 
         def some_tiles(height: int, tile: Index) -> None:
             waiting = tile if layout.waits else 0
-            products.add(tile, layout.sum_place(piece, waiting), height)
+            products.add(k.add(piece.stripe.start, tile), layout.sum_place(piece, waiting), height)
 
             def one(r: Index) -> None:
                 self._results(piece, tile + r, layout.sum_place(piece, k.add(waiting, r)))
@@ -148,7 +186,7 @@ class Winograd:
 
         done: Index = 0
         for height in layout.blocking.heights:
-            some = k.quotient(k.subtract(piece.tiles, done), height)
+            some = k.quotient(k.subtract(piece.stripe.count, done), height)
             stop = k.add(done, k.multiply(some, height))
             k.loop("t", done, stop, partial(some_tiles, height), step=height)
             done = stop
@@ -156,7 +194,8 @@ class Winograd:
     def _results(self, piece: Piece, tile: Index, sums: Index) -> None:
         """Transform the sums of a tile back, and finish its results."""
         k, shape = self.k, self.layout.shape
-        row = piece.first + k.quotient(tile, shape.tile_columns)
+        tile = k.add(piece.stripe.start, tile)
+        row = piece.stripe.row + k.quotient(tile, shape.tile_columns)
         x = k.multiply(k.remainder(tile, shape.tile_columns), OUTPUTS)
         image = k.quotient(row, shape.tile_rows)
         y = k.multiply(k.remainder(row, shape.tile_rows), OUTPUTS)

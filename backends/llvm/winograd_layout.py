@@ -34,12 +34,21 @@ def windows_of_tiles(axis: Axis, tiles: int) -> Axis:
 
 
 @dataclass(frozen=True)
-class Piece:
-    """Some columns and input channels of a band of tiles: `count` channels from `start` on."""
+class Stripe:
+    """Some tiles of a band: `count` of them from `start` on."""
 
-    first: Index  # row of tiles in which the band begins, counted through all images
-    tiles: Index  # of the band
+    row: Index  # of tiles in which the band begins, counted through all images
+    start: Index
+    count: Index
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some columns and input channels of a stripe: `count` channels from `start` on."""
+
+    stripe: Stripe
     part: Columns
+    slot: Index  # of the memory for its filters
     start: Index
     count: Index
     most: int  # channels of the longest piece
@@ -59,7 +68,8 @@ class Layout:
     elements: [chunk of channels, product, tile of the band, channel of the chunk]
     filters:  [product, channel, column] or [channel, product, column]
     sums:     [product, tile, column]
-    Filters and sums are in memory of the tasks that are done one after the other.
+    Sums are in memory of the tasks that are done one after the other, and so are filters unless
+    they are kept: those lie in the order of columns and chunks of channels.
     """
 
     def __init__(self, lowering: Lowering, group: Group, axes: Sequence[Axis]) -> None:
@@ -83,11 +93,12 @@ class Layout:
     def _reserve(self, lowering: Lowering) -> None:
         blocking = self.blocking
         tiles, depth = blocking.rows * self.shape.tile_columns, blocking.channels
-        width, tasks = blocking.vectors * self.k.lanes, self.columns.count
+        width, blocks = blocking.vectors * self.k.lanes, self.columns.count
+        tasks = blocks * -(-tiles // blocking.stripe)
         self.chunks = -(-self.channels // depth)
         # sums wait for the next channels, or are transformed back at once
         self.waits = self.chunks > 1 or blocking.few_tiles > 0
-        self.waiting = tiles if self.waits else max(blocking.heights)
+        self.waiting = blocking.stripe if self.waits else max(blocking.heights)
         self.element_pitch = apart(tiles * depth)
         self.filter_size = PRODUCTS * apart(depth * width)
         self.sum_size = PRODUCTS * apart(self.waiting * width)
@@ -97,7 +108,8 @@ class Layout:
 
         k = self.k
         self.elements = k.write(buffer("elements", self.chunks, PRODUCTS, self.element_pitch))
-        self.factors = k.write(buffer("filters", tasks, self.filter_size))
+        slots = blocks * (self.chunks if blocking.kept else 1)
+        self.factors = k.write(buffer("filters", slots, self.filter_size))
         self.sums = k.write(buffer("sums", tasks, self.sum_size))
 
     def element_place(self, chunk: Index, product: Index, tile: Index) -> Index:
@@ -119,7 +131,7 @@ class Layout:
     def sum_pitch(self, piece: Piece) -> Index:
         """Elements from the sums of a product to those of the next."""
         width = piece.part.vectors * self.k.lanes
-        if not self.waits or isinstance(piece.tiles, int):
+        if not self.waits or isinstance(piece.stripe.count, int):
             return apart(self.waiting * width)
-        pitch: Index = self.k.add(self.k.multiply(piece.tiles, width), LINE)
+        pitch: Index = self.k.add(self.k.multiply(piece.stripe.count, width), LINE)
         return pitch

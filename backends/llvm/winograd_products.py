@@ -15,11 +15,11 @@ TAPS = WINDOW**2
 AHEAD = 4  # short pieces: what takes longer than memory needs to answer
 
 
-def transform_filters(layout: Layout, piece: Piece) -> None:
-    """Transform the filters of a piece."""
+def transform_filters(layout: Layout, piece: Piece, first: Index, count: Index) -> None:
+    """Transform the filters of a piece, for `count` of its channels from its `first` on."""
     k, lanes = layout.k, layout.k.lanes
     width = piece.part.vectors * lanes
-    start = k.first_task * layout.filter_size
+    start = k.multiply(piece.slot, layout.filter_size)
     pitch, step = piece.filter_pitches(width)
 
     def vector_of(channel: Index, vector: int) -> None:
@@ -37,7 +37,7 @@ def transform_filters(layout: Layout, piece: Piece) -> None:
         for vector in range(piece.part.vectors):
             vector_of(k.add(piece.start, c), vector)
 
-    k.loop("c", 0, piece.count, channel)
+    k.loop("c", first, k.add(first, count), channel)
 
 
 class Products:
@@ -59,10 +59,11 @@ class Products:
         elements = layout.element_place(chunk, e, tile)
         elements = k.add(elements, k.subtract(piece.start, k.multiply(chunk, depth)))
         pitch, step = piece.filter_pitches(self.width)
-        factors = k.first_task * layout.filter_size + e * pitch
+        factors = k.multiply(piece.slot, layout.filter_size) + e * pitch
         first = sums + e * layout.sum_pitch(piece)
         places = [first + at * lanes for at in range(height * self.vectors)]
-        k.when(k.compare("equal", tile, 0), lambda: self._prefetch(e))
+        if not layout.blocking.kept:
+            k.when(k.compare("equal", tile, 0), lambda: self._prefetch(e))
 
         def channel(c: Index, *sums: Any) -> list[Any]:
             return fused_multiply_add(

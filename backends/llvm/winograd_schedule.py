@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import gcd
 
-from kerac.backends.llvm.schedule import BLOCK, Tile, fits, product_cycles
+from kerac.backends.llvm.schedule import BLOCK, TASKS, Tile, fits, product_cycles
 from kerac.backends.llvm.target import Target
 from kerac.backends.llvm.winograd_transforms import OUTPUTS, PRODUCTS, WINDOW
 
 FEW_TILES = 64  # from here on, transforming the filters is little beside the products
 FEW_CHANNELS = 4  # that are multiplied at once where there are few tiles
+KEPT = 5 << 19  # bytes of transformed filters that bands read again sooner than make again
 # measured cycles of transforming a vector of each
 FILTER, ELEMENTS, RESULTS = 100, 200, 140
 BAND = 4000  # cycles until work on a band has begun
@@ -46,7 +47,9 @@ class Blocking:
     """`rows` rows of tiles are a band; so many `channels` at a time are multiplied.
 
     Sums of so many `vectors` of columns stay in registers, for one of the `heights`, in tiles.
-    Bands of up to `few_tiles` multiply fewer channels at a time, so that all stays near.
+    Bands of up to `few_tiles` multiply fewer channels at a time, so that all stays near. Filters
+    that are `kept` are transformed once for all bands; then tasks share `stripe` tiles of a band at
+    a time, too.
     """
 
     rows: int
@@ -54,6 +57,8 @@ class Blocking:
     few_tiles: int
     vectors: int
     heights: tuple[int, ...]
+    kept: bool
+    stripe: int
 
 
 def is_faster(shape: Shape, target: Target) -> bool:
@@ -74,12 +79,13 @@ def transformed_cycles(shape: Shape, target: Target) -> float:
     lanes = target.lanes()
     vectors, channel_vectors = -(-shape.filters // lanes), -(-shape.channels // lanes)
     bands = max(shape.tile_rows / blocking.rows, 1)
+    times = 1 if blocking.kept else bands
     step, left = 0.0, shape.tiles
     for height in blocking.heights:
         step += left // height * Tile(height, blocking.vectors).cycles()
         left %= height
     products = PRODUCTS * shape.channels * step * vectors / blocking.vectors
-    filters = bands * shape.channels * vectors * FILTER
+    filters = times * shape.channels * vectors * FILTER
     ends = shape.tiles * (channel_vectors * ELEMENTS + vectors * RESULTS)
     return products + filters + ends + bands * BAND
 
@@ -90,7 +96,19 @@ def choose_blocking(shape: Shape, target: Target) -> Blocking:
     channels = _chunk(shape.channels, vectors * target.lanes(), target)
     rows = _band(shape)
     few, heights = _few_tiles(shape, vectors, target), _heights(shape, rows, vectors, target)
-    return Blocking(rows, channels, few, vectors, heights)
+    kept = few == 0 and PRODUCTS * shape.channels * shape.filters * 4 <= KEPT
+    tiles = rows * shape.tile_columns
+    stripe = _stripe(shape, tiles, heights[0], vectors * target.lanes()) if kept else tiles
+    return Blocking(rows, channels, few, vectors, heights, kept, stripe)
+
+
+def _stripe(shape: Shape, tiles: int, height: int, columns: int) -> int:
+    """Tiles of a task: there are about TASKS in a band, of whole register tiles.
+
+    Filters are transformed before, and read once a register tile anyway: stripes cost nothing.
+    """
+    blocks = -(-shape.filters // columns)
+    return -(-tiles // height // max(TASKS // blocks, 1)) * height
 
 
 def _few_tiles(shape: Shape, vectors: int, target: Target) -> int:
