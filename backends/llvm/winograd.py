@@ -2,9 +2,10 @@
 
 Tiles of 4 x 4 results need 36 products of transformed elements and filters for each channel, where
 the direct way needs 144. Bands of tiles are worked on one after the other: their elements are
-transformed once; then each block of columns transforms its filters, some channels at a time, into
-memory that stays in the cache, multiplies and sums, and transforms the sums back. The transformed
-filters are four times as large as the filters, so they are made at every run instead of being kept.
+transformed once; then tasks, each for a block of columns and a stripe of the band, multiply, sum,
+and transform the sums back. Transformed filters are four times as large as the filters, so they are
+made at every run instead of being kept in the model: few of them once for all bands, many of them
+by each task, some channels at a time, into memory that stays in the cache.
 
 The sum of each product runs over the channels in order, whatever the blocking, and a tile knows
 nothing of the others, so results depend on neither the batch nor the number of threads.

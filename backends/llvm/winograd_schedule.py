@@ -10,6 +10,7 @@ from kerac.backends.llvm.target import Target
 from kerac.backends.llvm.winograd_transforms import OUTPUTS, PRODUCTS, WINDOW
 
 FEW_TILES = 64  # from here on, transforming the filters is little beside the products
+MANY_TILES = 224  # which keep several threads busy, and whose elements stay in a third-level cache
 FEW_CHANNELS = 4  # that are multiplied at once where there are few tiles
 KEPT = 5 << 19  # bytes of transformed filters that bands read again sooner than make again
 # measured cycles of transforming a vector of each
@@ -93,22 +94,28 @@ def transformed_cycles(shape: Shape, target: Target) -> float:
 def choose_blocking(shape: Shape, target: Target) -> Blocking:
     """The blocking of a shape."""
     vectors = _vectors(shape, target)
+    few = _few_tiles(shape, vectors, target)
     channels = _chunk(shape.channels, vectors * target.lanes(), target)
-    rows = _band(shape)
-    few, heights = _few_tiles(shape, vectors, target), _heights(shape, rows, vectors, target)
     kept = few == 0 and PRODUCTS * shape.channels * shape.filters * 4 <= KEPT
+    rows = _band(shape, kept)
+    heights = _heights(shape, rows, vectors, target)
     tiles = rows * shape.tile_columns
     stripe = _stripe(shape, tiles, heights[0], vectors * target.lanes()) if kept else tiles
     return Blocking(rows, channels, few, vectors, heights, kept, stripe)
 
 
 def _stripe(shape: Shape, tiles: int, height: int, columns: int) -> int:
-    """Tiles of a task: there are about TASKS in a band, of whole register tiles.
+    """Tiles of a task: there are about TASKS in a band, and half as many in a single image.
 
-    Filters are transformed before, and read once a register tile anyway: stripes cost nothing.
+    Filters are transformed before, and read once a register tile anyway; so all that stripes of
+    whole register tiles cost is memory for their sums.
     """
     blocks = -(-shape.filters // columns)
-    return -(-tiles // height // max(TASKS // blocks, 1)) * height
+
+    def share(tiles: int, tasks: int) -> int:
+        return -(-tiles // (height * -(-tasks // blocks))) * height
+
+    return min(share(tiles, TASKS), share(min(tiles, shape.tiles), TASKS // 2))
 
 
 def _few_tiles(shape: Shape, vectors: int, target: Target) -> int:
@@ -132,11 +139,15 @@ def _chunk(channels: int, columns: int, target: Target) -> int:
     return -(-vectors // chunks) * lanes
 
 
-def _band(shape: Shape) -> int:
-    """Rows of tiles that are worked on together: some of an image, or whole images."""
-    if shape.tiles <= FEW_TILES:
-        return shape.tile_rows * (FEW_TILES // shape.tiles)
-    most = max(2 * FEW_TILES // shape.tile_columns, 1)
+def _band(shape: Shape, kept: bool) -> int:
+    """Rows of tiles that are worked on together: some of an image, or whole images.
+
+    Where filters are kept, longer bands cost nothing and keep more threads busy.
+    """
+    whole = MANY_TILES if kept else FEW_TILES
+    if shape.tiles <= whole:
+        return shape.tile_rows * (whole // shape.tiles)
+    most = max((MANY_TILES if kept else 2 * FEW_TILES) // shape.tile_columns, 1)
     bands = -(-shape.tile_rows // most)
     return -(-shape.tile_rows // bands)
 

@@ -56,6 +56,7 @@ def uses_transforms(graph: Graph, target: Target | None = None) -> bool:
         ((3, 3), 3, 1, "valid", 2, "native"),
         ((9, 10), 20, 40, "valid", 3, "avx2"),  # the last columns have a mask
         ((7, 7), 130, 70, "same", 5, "x86-64"),  # several chunks of channels, the last one short
+        ((7, 7), 130, 150, "same", 5, "native"),  # too many filters to keep
         ((7, 7), 136, 40, "same", 1, "native"),  # few tiles
         ((7, 7), 136, 40, "same", 2, "native"),  # more tiles than are few
         ((23, 45), 7, 3, "same", 2, "native"),  # a band ends within an image
@@ -96,15 +97,25 @@ def test_elements_may_be_a_piece_of_a_wider_array() -> None:
     check(text, weights=weights)
 
 
-@pytest.mark.parametrize("size", [(7, 7), (15, 18)])
-def test_results_depend_on_neither_batch_nor_threads(size: tuple[int, int]) -> None:
-    text, weights = convolution(size, 72, 96, "same")
+@pytest.mark.parametrize(
+    ("size", "channels", "filters"),
+    [
+        ((7, 7), 72, 96),
+        ((15, 18), 72, 96),
+        ((15, 18), 70, 20),  # one block of columns, so that threads share tiles only
+        ((7, 7), 130, 150),  # too many filters to keep
+    ],
+)
+def test_results_depend_on_neither_batch_nor_threads(
+    size: tuple[int, int], channels: int, filters: int
+) -> None:
+    text, weights = convolution(size, channels, filters, "same")
     graph = parse(text, arrays=weights)
     arrays = random_inputs(graph, {"N": 40})
     executable = compile_graph(graph)
     executable.threads = 1
     whole = executable(*arrays)
-    for threads in (2, 3):
+    for threads in (2, 3, 8):
         executable.threads = threads
         assert executable(*arrays).tobytes() == whole.tobytes()
     parts = [executable(arrays[0][at : at + n], arrays[1]) for at, n in ((0, 1), (1, 3), (4, 36))]
@@ -169,7 +180,7 @@ def test_a_target_can_forbid_transforms() -> None:
         (Shape(7, 7, 512, 512), True),
         (Shape(2, 2, 256, 256), False),  # most of a tile would be thrown away
         (Shape(5, 5, 512, 512), False),
-        (Shape(224, 224, 3, 64), False),  # more work to transform than to multiply
+        (Shape(224, 224, 2, 64), False),  # more work to transform than to multiply
         (Shape(28, 28, 1, 32), False),
     ],
 )
