@@ -16,6 +16,7 @@ from kerac.layers.dropout import Dropout, check_share
 from kerac.layers.einsum_dense import EinsumDense, Shape
 from kerac.layers.inside import build_inside
 from kerac.layers.masks import as_bool
+from kerac.layers.random_numbers import is_dropping, keep
 from kerac.layers.reshaping import product
 from kerac.layers.spatial import positive
 from kerac.regularizers import MaybeRegularizer
@@ -107,7 +108,10 @@ class Projecting(Layer, registered=False):
         mask: Value | None,
         with_scores: bool,
     ) -> tuple[Value, Value | None]:
-        """Projections, attention and the gate: outputs, and the weights where they are wanted."""
+        """Projections, attention and the gate: outputs, and the weights where they are wanted.
+
+        In training some weights are dropped; those that are returned are whole, as Keras has it.
+        """
         query, key, value = (
             dense(x)
             for dense, x in zip(
@@ -115,16 +119,17 @@ class Projecting(Layer, registered=False):
             )
         )
         query, key, value = (self.with_one_time_axis(x) for x in (query, key, value))
-        scores = None
-        if with_scores:
+        scores, drops = None, is_dropping(self.dropout)
+        if with_scores or drops:
             scores = attention_weights(op, query, key, mask)
-            result = weighted_values(scores, value)
+            used = keep(scores, self.dropout, self.seed) if drops else scores
+            result = weighted_values(used, value)
         else:
             result = op(query, key, value, mask)
         whole = self.with_own_axes(result, inputs[0])
         if self.use_gate:
             whole = ops.multiply(whole, self.gate_dense(inputs[0]))
-        return self.output_dense(whole), scores
+        return self.output_dense(whole), scores if with_scores else None
 
     def with_one_time_axis(self, x: Value) -> Value:
         """f32[N, T, heads, depth] from what a projection gave."""

@@ -10,6 +10,7 @@ from kerac.ir.ops.attention import LOWEST, which_count
 from kerac.layers.base import Layer, as_float
 from kerac.layers.dropout import check_share
 from kerac.layers.masks import as_bool
+from kerac.layers.random_numbers import is_dropping, keep
 from kerac.tracing import need_equal, traced
 
 
@@ -17,7 +18,8 @@ class Attention(Layer):
     """softmax(query key^T) value, or by sums of tanh (Luong et al., 2015).
 
     [query: f32[N, T, D], value: f32[N, S, E], key: f32[N, S, D]], masks: bool[N, T], bool[N, S]
-    -> f32[N, T, E]; with `return_attention_scores` the weights f32[N, T, S] behind it
+    -> f32[N, T, E]; with `return_attention_scores` the weights f32[N, T, S] behind it, in training
+    with those that are dropped as 0
     """
 
     use_scale: bool = False
@@ -47,10 +49,13 @@ class Attention(Layer):
         op = ops.Attention(causal=use_causal_mask)
         if value_mask is not None:
             value_mask = ops.reshape(as_bool(value_mask), (value.shape[0], 1, value.shape[1]))
-        if self.score_mode == "dot" and not return_attention_scores:
+        drops = is_dropping(self.dropout)
+        if self.score_mode == "dot" and not (return_attention_scores or drops):
             result, weights = self._whole(op, query, key, value, value_mask), None
         else:
             weights = _weights(op, self.scores(query, key), value_mask)
+            if drops:
+                weights = keep(weights, self.dropout, self.seed)
             result = ops.matmul(weights, value)
         if query_mask is not None:
             wide = ops.reshape(as_bool(query_mask), (*query.shape[:2], 1))

@@ -18,6 +18,11 @@ def is_random() -> bool:
     return trace.training and trace.key is not None
 
 
+def is_dropping(rate: float) -> bool:
+    """Whether a layer drops a share `rate` now: dropout does nothing in inference."""
+    return rate > 0 and is_random()
+
+
 def uniform(shape: Shape, seed: int | None = None) -> Value:
     """Random numbers, f32 in [0, 1)."""
     return ops.random_uniform(_key(seed), shape=shape, stream=_stream())

@@ -16,7 +16,7 @@ from kerac.ir.errors import CompileError, InternalError, ShapeError
 from kerac.layers.base import Layer, as_float
 from kerac.layers.dropout import check_share
 from kerac.layers.inside import build_inside, read_inside
-from kerac.layers.random_numbers import is_random, keep
+from kerac.layers.random_numbers import is_dropping, keep
 from kerac.layers.spatial import positive
 from kerac.regularizers import MaybeRegularizer
 from kerac.tracing import current_trace, need_equal, traced
@@ -146,13 +146,13 @@ class Cell(Layer, registered=False):
 
     def dropped(self, x: Value) -> Value:
         """x in training: features that are dropped are so in all steps of a row."""
-        if not self.dropout or not is_random():
+        if not is_dropping(self.dropout):
             return x
         return keep(x, self.dropout, self.seed, (x.shape[0], 1, x.shape[2]))
 
     def recurrent_scale(self, x: Value) -> Value | None:
         """What states are multiplied with in training, for each gate: f32[N, gates * units]"""
-        if not self.recurrent_dropout or not is_random():
+        if not is_dropping(self.recurrent_dropout):
             return None
         shape = (x.shape[0], self.gates * self.units)
         ones = ops.broadcast_to(ops.constant(1, x.dtype), shape)
