@@ -254,6 +254,17 @@ class Lowering:
             return Buffer(root.name, type_, "output", self._outputs[root])
         return Buffer(root.name, type_, "arena")
 
+    def write_over(self, result: Value, operand: Value, reader: Value) -> None:
+        """Let `result` take the memory of an operand, where `reader` alone reads that.
+
+        The kernel must read each element before it writes the one at the same place.
+        """
+        alone = all(user is reader for user in self.graph.consumers[operand])
+        if alone and isinstance(operand.op, Item) and result.type == operand.type:
+            buffer, own = self.buffer(operand), self.buffer(result)
+            if buffer.place == own.place == "arena" and buffer.pitch is own.pitch is None:
+                self._buffers[result] = buffer
+
     def constant(self, array: np.ndarray, name: str) -> Buffer:
         """A buffer of the weights section that holds `array`, which must not change any more."""
         key = (id(array), name)

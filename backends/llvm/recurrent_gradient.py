@@ -19,6 +19,7 @@ from kerac.ir.ops.recurrent_gradient import LSTMGradient
 from kerac.ir.types import TensorType, numpy_dtype
 
 GATES = 4
+AHEAD = 3  # steps whose arrays are brought near before they come
 
 
 @lowers(LSTMGradient, epilogue=False)
@@ -46,6 +47,10 @@ class _Gradient:
         for item in lowering.graph.consumers[group.head]:
             if isinstance(item.op, Item):
                 self.results[item.op.index].append(item)
+        self.k.read(self.given["sums"])  # before it is written, where both share their memory
+        for result in self.results[0]:
+            lowering.write_over(result, self.given["sums"], group.head)
+            self.k.write(result)
         self.state, self.cell = self._memory("state", 1), self._memory("cell", 1)
         products = self._memory("products", GATES)
         turned = self.k.read(self.given["turned"])
@@ -119,6 +124,7 @@ class _Gradient:
     ) -> None:
         """What a step gives to its sums, and what of the state's cotangent passes them by."""
         k, (row, time) = self.k, place
+        self._fetch_before(k.subtract(row, AHEAD), block)
         own = n * self.units.row + block.first
         state = k.load(self.state, own, block.lanes)
         if "sequence" in self.given:
@@ -135,6 +141,17 @@ class _Gradient:
             k.store(self.product.products, target, part)
         k.store(self.cell, own, before)
         k.store(self.state, own, passing)
+
+    def _fetch_before(self, row: Index, block: UnitBlock) -> None:
+        """Bring near what an earlier step reads and writes; those of one row lie far apart."""
+        k = self.k
+        kept = [(self.given["cells"], 1), (self.given["sums"], GATES)]
+        places = {k.read(value): gates for value, gates in kept}
+        places |= {k.write(result): GATES for result in self.results[0]}
+        for pointer, gates in places.items():
+            for gate in range(gates):
+                start = k.multiply(k.add(k.multiply(row, gates), gate), self.width)
+                k.prefetch(pointer, k.add(start, block.first))
 
     def _cotangents(
         self,
