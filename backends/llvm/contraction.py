@@ -80,7 +80,8 @@ def lower_matmul(lowering: Lowering, group: Group) -> None:
     k = lowering.kernel(group)
     length, width, steps = k.dim(inner), k.dim(columns), k.dim(depth)
     row_step, inner_step = (1, length) if op.transpose_a else (steps, 1)
-    left = Left(k.read(a), k.multiply(length, steps), row_step, inner_step)
+    is_far = not op.transpose_a and not isinstance(inner, int)
+    left = Left(k.read(a), k.multiply(length, steps), row_step, inner_step, is_far)
     if packed is not None:
         weights = Packed(k.read(packed), steps, columns, k.lanes)
         right = Right(weights, k.multiply(steps, padded(columns)))

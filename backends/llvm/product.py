@@ -26,19 +26,24 @@ from kerac.backends.llvm.register_tiles import (
 )
 from kerac.backends.llvm.schedule import Tile, choose_tile, likely_tiles, small_rows
 from kerac.ir.dims import DimLike
-from kerac.ir.types import Shape
+from kerac.ir.types import Shape, numpy_dtype
 
+LINE = 64  # bytes of a line of a cache
 TOGETHER = 8192  # bytes of sums that wait in memory while their tiles take turns
 
 
 @dataclass(frozen=True)
 class Left:
-    """The left side: element (n, m, c) lies at n * matrix + m * row + c * inner."""
+    """The left side: element (n, m, c) lies at n * matrix + m * row + c * inner.
+
+    Dense rows may be fetched ahead where there are so many that they come from afar.
+    """
 
     pointer: Pointer
     matrix: Index
     row: Index
     inner: Index = 1
+    is_far: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,8 +130,11 @@ class Product:
         k, left = self.k, self.left
         place = k.add(k.multiply(n, left.matrix), k.multiply(first, left.row))
         weights = self.right.at(n)
+        line = LINE // numpy_dtype(left.pointer.dtype).itemsize
 
         def step(c: Index, *sums: Any) -> list[Any]:
+            if left.is_far:  # the rows of the next tile lie behind these, and come line after line
+                k.prefetch(left.pointer, place + height * left.row + c * line)
             return fused_multiply_add(
                 sums,
                 range(height),

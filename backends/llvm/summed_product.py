@@ -96,6 +96,9 @@ def _sum_parts(
 
         def sums(m: Index, height: int, some: Columns) -> None:
             def step(c: Index, *totals: Any) -> Sequence[Any]:
+                following = c * columns + some.first + some.vectors * k.lanes
+                for vector in range(some.vectors):  # of the next stripe, whose rows lie far apart
+                    k.prefetch(right, following + vector * k.lanes)
                 return fused_multiply_add(
                     totals,
                     range(height),
