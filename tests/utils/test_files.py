@@ -145,6 +145,7 @@ def test_archives_are_unpacked(server: http.server.HTTPServer, home: Path, pack)
     [
         tar_of("../a", b""), tar_of("a", b"", link="/etc"), zip_of("../a", b""), b"no archive",
     ],
+    ids=["tar above", "tar link", "zip above", "no archive"],
 )  # fmt: skip
 def test_hostile_archives(server: http.server.HTTPServer, home: Path, contents: bytes) -> None:
     (server.folder / "all.tgz").write_bytes(contents)
