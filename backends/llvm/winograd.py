@@ -81,9 +81,11 @@ class Winograd:
     def emit(self) -> None:
         """Build and launch the kernel."""
         k, layout = self.k, self.layout
-        if layout.blocking.kept:
-            self._keep_filters()
         total = k.multiply(k.dim(layout.anchor.shape[0]), layout.shape.tile_rows)
+        if layout.blocking.kept:
+            tiles = k.multiply(total, layout.shape.tile_columns)
+            are_used = k.compare("greater", tiles, layout.blocking.few_tiles)
+            k.when(are_used, self._keep_filters)
         rows = layout.blocking.rows
         bands = k.quotient(k.add(total, rows - 1), rows)
 
@@ -107,7 +109,7 @@ class Winograd:
 
         def some(f: Index, number: Index) -> None:
             start = k.multiply(number, most)
-            stripe = Stripe(first, start, k.minimum(k.subtract(tiles, start), most))
+            stripe = Stripe(first, tiles, start, k.minimum(k.subtract(tiles, start), most))
             layout.columns.at(f, partial(self._columns, stripe, f))
 
         k.parallel(
@@ -130,7 +132,7 @@ class Winograd:
 
             def part(part: Columns) -> None:
                 slot = k.add(k.multiply(f, layout.chunks), chunk)
-                piece = Piece(Stripe(0, 0, 0), part, slot, start, depth, depth, False)
+                piece = Piece(Stripe(0, 0, 0, 0), part, slot, start, depth, depth, True, False)
                 transform_filters(layout, piece, k.subtract(first, start), count)
 
             layout.columns.at(f, part)
@@ -151,15 +153,16 @@ class Winograd:
                 count: Index = step
                 if channels % step:
                     count = k.minimum(step, k.subtract(channels, start))
-                slot = k.first_task
-                if self.layout.blocking.kept:
-                    slot = k.add(k.multiply(f, self.layout.chunks), number)
-                self._piece(Piece(stripe, part, slot, start, count, step, is_short))
+                # a short band is the last one, so it may write where filters were kept
+                is_kept = self.layout.blocking.kept and not is_short
+                kept = k.add(k.multiply(f, self.layout.chunks), number)
+                slot = kept if is_kept else k.first_task
+                self._piece(Piece(stripe, part, slot, start, count, step, is_kept, is_short))
 
             k.loop("piece", 0, -(-channels // step), some)
 
         if few:
-            tiles, channels_at_once = stripe.count, self.layout.blocking.channels
+            tiles, channels_at_once = stripe.band, self.layout.blocking.channels
             k.when(k.compare("less_equal", tiles, few), partial(every, FEW_CHANNELS, True))
             k.when(k.compare("greater", tiles, few), partial(every, channels_at_once))
         else:
@@ -168,7 +171,7 @@ class Winograd:
     def _piece(self, piece: Piece) -> None:
         """Add the products of a piece to the sums, and finish the results if it is the last."""
         k, layout = self.k, self.layout
-        if not layout.blocking.kept:
+        if not piece.is_kept:
             transform_filters(layout, piece, 0, piece.count)
         products = Products(layout, piece)
         is_last = k.compare("equal", k.add(piece.start, piece.count), layout.channels)

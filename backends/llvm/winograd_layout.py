@@ -38,6 +38,7 @@ class Stripe:
     """Some tiles of a band: `count` of them from `start` on."""
 
     row: Index  # of tiles in which the band begins, counted through all images
+    band: Index  # its tiles
     start: Index
     count: Index
 
@@ -52,6 +53,7 @@ class Piece:
     start: Index
     count: Index
     most: int  # channels of the longest piece
+    is_kept: bool  # whether its filters are transformed already
     is_short: bool  # whether it has FEW_CHANNELS, so that filters and sums stay near
 
     def filter_pitches(self, width: int) -> tuple[int, int]:

@@ -62,7 +62,7 @@ class Products:
         factors = k.multiply(piece.slot, layout.filter_size) + e * pitch
         first = sums + e * layout.sum_pitch(piece)
         places = [first + at * lanes for at in range(height * self.vectors)]
-        if not layout.blocking.kept:
+        if not piece.is_kept:
             k.when(k.compare("equal", tile, 0), lambda: self._prefetch(e))
 
         def channel(c: Index, *sums: Any) -> list[Any]:

@@ -49,8 +49,7 @@ class Blocking:
 
     Sums of so many `vectors` of columns stay in registers, for one of the `heights`, in tiles.
     Bands of up to `few_tiles` multiply fewer channels at a time, so that all stays near. Filters
-    that are `kept` are transformed once for all bands; then tasks share `stripe` tiles of a band at
-    a time, too.
+    that are `kept` are transformed once for all longer bands, whose tasks take `stripe` tiles each.
     """
 
     rows: int
@@ -96,11 +95,13 @@ def choose_blocking(shape: Shape, target: Target) -> Blocking:
     vectors = _vectors(shape, target)
     few = _few_tiles(shape, vectors, target)
     channels = _chunk(shape.channels, vectors * target.lanes(), target)
-    kept = few == 0 and PRODUCTS * shape.channels * shape.filters * 4 <= KEPT
+    kept = PRODUCTS * shape.channels * shape.filters * 4 <= KEPT
     rows = _band(shape, kept)
     heights = _heights(shape, rows, vectors, target)
     tiles = rows * shape.tile_columns
-    stripe = _stripe(shape, tiles, heights[0], vectors * target.lanes()) if kept else tiles
+    stripe = tiles
+    if kept:
+        stripe = max(_stripe(shape, tiles, heights[0], vectors * target.lanes()), few)
     return Blocking(rows, channels, few, vectors, heights, kept, stripe)
 
 
@@ -142,9 +143,10 @@ def _chunk(channels: int, columns: int, target: Target) -> int:
 def _band(shape: Shape, kept: bool) -> int:
     """Rows of tiles that are worked on together: some of an image, or whole images.
 
-    Where filters are kept, longer bands cost nothing and keep more threads busy.
+    Where filters are kept, longer bands cost nothing but memory, and threads share them evenly;
+    several small images they share evenly anyway.
     """
-    whole = MANY_TILES if kept else FEW_TILES
+    whole = MANY_TILES if kept and shape.tiles > FEW_TILES // 2 else FEW_TILES
     if shape.tiles <= whole:
         return shape.tile_rows * (whole // shape.tiles)
     most = max((MANY_TILES if kept else 2 * FEW_TILES) // shape.tile_columns, 1)
