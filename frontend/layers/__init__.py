@@ -36,6 +36,7 @@ from kerac.layers.convolution import (
     SeparableConvolution1D,
     SeparableConvolution2D,
 )
+from kerac.layers.convolutional_recurrent import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from kerac.layers.dense import Dense
 from kerac.layers.deserialize import deserialize, serialize
 from kerac.layers.dot_attention import AdditiveAttention, Attention
@@ -195,6 +196,9 @@ __all__ = [
     "Conv2DTranspose",
     "Conv3D",
     "Conv3DTranspose",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "ConvLSTM3D",
     "Convolution1D",
     "Convolution1DTranspose",
     "Convolution2D",

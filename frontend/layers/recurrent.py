@@ -107,8 +107,8 @@ class Recurrent(Layer, registered=False):
         if not zero:
             uppermost: Value = states[0] if isinstance(self.cell, Cell) else leaves(states[-1])[0]
             return uppermost
-        batch, steps, units = sequence.shape
-        return ops.reshape(ops.slice_axis(sequence, 1, steps - 1, steps), (batch, units))
+        batch, steps, *rest = sequence.shape
+        return ops.reshape(ops.slice_axis(sequence, 1, steps - 1, steps), (batch, *rest))
 
     def compute_mask(self, sequences: Any, previous_mask: Any) -> Any:
         return leaves(previous_mask)[0] if self.return_sequences else None
