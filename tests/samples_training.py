@@ -80,14 +80,14 @@ def linear_recurrence() -> list[Sample]:
 def recurrent_gradient() -> list[Sample]:
     rows = []
     for units in (7, 37, 1, 48):
-        sums, cells = (tensor(f"f32[N, T, {n * units}]", -1, 1) for n in (4, 1))
+        kept, cells = (tensor(f"f32[N, T, {n * units}]", -1, 1) for n in (4, 1))
         state, matrix = tensor(f"f32[N, {units}]"), tensor(f"f32[{4 * units}, {units}]", -0.5, 0.5)
         rows += [
-            Sample(LSTMGradient(), (sums, cells, matrix, None, None, None, state)),
+            Sample(LSTMGradient(), (kept, cells, matrix, None, None, None, state)),
             Sample(
                 LSTMGradient(),
                 (
-                    *(sums, cells, matrix, state, tensor("bool[N, T]"), cells, state, state),
+                    *(kept, cells, matrix, state, tensor("bool[N, T]"), cells, state, state),
                     tensor(f"f32[N, {4 * units}]", 0, 2),
                 ),
             ),

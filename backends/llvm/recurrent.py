@@ -17,6 +17,7 @@ from typing import NamedTuple
 from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import INDEX, Index, Register
 from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
+from kerac.backends.llvm.recurrent_cells import activated
 from kerac.backends.llvm.recurrent_products import Weights
 from kerac.backends.llvm.recurrent_states import States, Step
 from kerac.backends.llvm.recurrent_tiles import (
@@ -364,9 +365,9 @@ class _Recurrence:
                 if phase.apart:
                     apart = product.ready_gates(k, row, step, block, vector)
                 own = gates(row, vector)
-                if states.kept_sums:
-                    kept = dict(zip(phase.gates, own, strict=True))
-                    states.keep_sums(row, step, block, vector, kept, keep)
+                if states.kept_gates:
+                    kept = activated(k, self.op, phase, own)
+                    states.keep_gates(row, step, block, vector, kept, keep)
                 new = phase.finish(k, self.op, own, apart, load)
                 states.take(row, step, block, vector, new, keep)
 

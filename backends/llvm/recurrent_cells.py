@@ -12,6 +12,7 @@ from typing import Any
 
 from kerac.backends.llvm.kernel import Register
 from kerac.backends.llvm.lowering import GroupKernel
+from kerac.ir.errors import InternalError
 from kerac.ir.ops.activation import Sigmoid, Tanh
 from kerac.ir.ops.elementwise import Unary
 from kerac.ir.ops.recurrent import GRU, LSTM, Recurrent, SimpleRNN
@@ -118,6 +119,19 @@ def _gated(
 
 def _apply(k: GroupKernel, activation: Unary | None, x: Register) -> Any:
     return activation.formula(k.mathematics, x) if activation else x
+
+
+def activated(
+    k: GroupKernel, op: Recurrent, phase: Phase, sums: Sequence[Register]
+) -> dict[int, Register]:
+    """The gates of an LSTM that a phase makes of its sums; `finish` shares all but divisions."""
+    if not isinstance(op, LSTM):
+        raise InternalError(f"{op.text_name} keeps no gates")
+    functions = op.gate_activations
+    return {
+        gate: _apply(k, functions[gate], value)
+        for gate, value in zip(phase.gates, sums, strict=True)
+    }
 
 
 def _simple(

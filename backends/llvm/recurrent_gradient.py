@@ -14,7 +14,7 @@ from kerac.backends.llvm.reduction import computing_dtype
 from kerac.ir.graph import Value
 from kerac.ir.op import operand_names
 from kerac.ir.ops.constant import Item
-from kerac.ir.ops.recurrent import SIGMOID, TANH
+from kerac.ir.ops.recurrent import TANH
 from kerac.ir.ops.recurrent_gradient import LSTMGradient
 from kerac.ir.types import TensorType, numpy_dtype
 
@@ -47,9 +47,9 @@ class _Gradient:
         for item in lowering.graph.consumers[group.head]:
             if isinstance(item.op, Item):
                 self.results[item.op.index].append(item)
-        self.k.read(self.given["sums"])  # before it is written, where both share their memory
+        self.k.read(self.given["gates"])  # before it is written, where both share their memory
         for result in self.results[0]:
-            lowering.write_over(result, self.given["sums"], group.head)
+            lowering.write_over(result, self.given["gates"], group.head)
             self.k.write(result)
         self.state, self.cell = self._memory("state", 1), self._memory("cell", 1)
         products = self._memory("products", GATES)
@@ -145,7 +145,7 @@ class _Gradient:
     def _fetch_before(self, row: Index, block: UnitBlock) -> None:
         """Bring near what an earlier step reads and writes; those of one row lie far apart."""
         k = self.k
-        kept = [(self.given["cells"], 1), (self.given["sums"], GATES)]
+        kept = [(self.given["cells"], 1), (self.given["gates"], GATES)]
         places = {k.read(value): gates for value, gates in kept}
         places |= {k.write(result): GATES for result in self.results[0]}
         for pointer, gates in places.items():
@@ -164,12 +164,10 @@ class _Gradient:
     ) -> tuple[list[Register], Register]:
         """Of the sums, in the order of the gates, and of the cell before the step."""
         m = self.k.mathematics
-        sums = [
-            self._operand("sums", (row * GATES + gate) * self.width, block)
+        take, forget, new, output = (
+            self._operand("gates", (row * GATES + gate) * self.width, block)
             for gate in range(GATES)
-        ]
-        take, forget, output = (SIGMOID.formula(m, sums[gate]) for gate in (0, 1, 3))
-        new = TANH.formula(m, sums[2])
+        )
         shown = TANH.formula(m, self._operand("cells", row * self.width, block))
         through = state * output
         inner = cell + through - through * shown * shown

@@ -65,7 +65,7 @@ class States:
                 results[item.op.index].append(item)
         # of each step its output, and what an LSTM keeps of it
         self.sequence, *self.last = results[: len(kept) + 1]
-        self.kept_sums, self.kept_cells = results[len(kept) + 1 :]
+        self.kept_gates, self.kept_cells = results[len(kept) + 1 :]
         names = [*kept, *(["output"] if self._puts_out_other_than_state() else [])]
         stages = phases(self.op, self.scale is not None)
         if len(stages) > 1:
@@ -218,10 +218,10 @@ class States:
                 self._put_out(row, step, block, 0, before, None)
             if self.kept_cells:
                 self._keep_cell(row, step, block, 0, self.load("cell", row, 0, block))
-            if self.kept_sums:
+            if self.kept_gates:
                 nothing = self.k.number(0.0, Kind(self.dtype, block.lanes))
                 gates = range(self.op.gates)
-                self.keep_sums(row, step, block, 0, dict.fromkeys(gates, nothing), None)
+                self.keep_gates(row, step, block, 0, dict.fromkeys(gates, nothing), None)
 
         if self.puts_out_each_step:
             over_units(self.k, self.units, 1, put)
@@ -229,24 +229,24 @@ class States:
     @property
     def puts_out_each_step(self) -> bool:
         """Whether anything leaves in every step."""
-        return bool(self.sequence or self.kept_cells or self.kept_sums)
+        return bool(self.sequence or self.kept_cells or self.kept_gates)
 
-    def keep_sums(
+    def keep_gates(
         self,
         row: Index,
         step: Step,
         block: UnitBlock,
         vector: int,
-        sums: Mapping[int, Register],
+        gates: Mapping[int, Register],
         keep: Register | None,
     ) -> None:
-        """Write the sums of one vector of units for some gates; zeros if left out."""
+        """Write some gates of one vector of units; zeros if left out."""
         k, units = self.k, self.units.units
         start = (row * k.dim(self.steps) + step.place) * (self.op.gates * units)
-        for gate, value in sums.items():
+        for gate, value in gates.items():
             place = start + (gate * units) + block.first + vector * block.lanes
             kept = value if keep is None else k.select(keep, value, 0.0)
-            for result in self.kept_sums:
+            for result in self.kept_gates:
                 converted = k.convert(kept, result.dtype)
                 k.store(k.write(result), place, converted, block.mask_of(vector))
 

@@ -120,9 +120,9 @@ def export_lstm(
 
 
 def _refuse_training(op: Recurrent, scale: Value | None) -> None:
-    if scale is not None or (isinstance(op, LSTM) and op.keep_sums):
+    if scale is not None or (isinstance(op, LSTM) and op.keep_gates):
         raise UnsupportedError(
-            f"ONNX: {op.text_name} scales its states or keeps its sums, which it does in training"
+            f"ONNX: {op.text_name} scales its states or keeps its gates, which it does in training"
         )
 
 

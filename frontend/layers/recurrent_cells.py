@@ -198,7 +198,7 @@ class LSTMCell(Cell, LSTMArguments):
             unary_op(self.activation),
             **keywords,
             recurrent_activation=gate,
-            keep_sums=current_trace().training,
+            keep_gates=current_trace().training,
         )
 
 

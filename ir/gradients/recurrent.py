@@ -54,22 +54,22 @@ def simple_rnn(at: Applied) -> Cotangents:
 
 @gradient_of(o.LSTM)
 def lstm(at: Applied) -> Cotangents:
-    """In one op where the forward pass keeps sums and the activations are the usual ones."""
+    """In one op where the forward pass keeps gates and the activations are the usual ones."""
     if any(cotangent is not None for cotangent in at.cotangent[3:]):
         raise InternalError("what an LSTM keeps for its gradient has no gradient of its own")
     usual = at.op.activation == o.Tanh() and at.op.recurrent_activation == o.Sigmoid()
-    if usual and at.op.keep_sums:
+    if usual and at.op.keep_gates:
         return _lstm_at_once(Steps(at))
     return _lstm_of_any_activation(at)
 
 
 def _lstm_at_once(steps: Steps) -> Cotangents:
     at, (kernel, bias), cell = steps.at, steps.inputs[2:4], steps.inputs[5]
-    sums, cells = (o.item(at.result, place) for place in (3, 4))
+    gates, cells = (o.item(at.result, place) for place in (3, 4))
     entry = None if at.cotangent[0] is None else steps.entry
     turned = o.transpose(kernel, (1, 0))
     found = o.LSTMGradient()(
-        sums, cells, turned, cell, steps.mask_of_steps, entry, *at.cotangent[1:3], steps.scale
+        gates, cells, turned, cell, steps.mask_of_steps, entry, *at.cotangent[1:3], steps.scale
     )
     g = o.item(found, 0)
     to_bias = None if bias is None else rows_sum(g)

@@ -186,14 +186,20 @@ class LSTM(Recurrent):
 
     x: t[N, T, C], kernel: t[C, 4U], recurrent_kernel: t[U, 4U], bias: t[4U],
     initial_state, initial_cell: t[N, U], mask: bool[N, T] -> (t[N, T, U], t[N, U], t[N, U])
-    Gates are in the order input, forget, cell, output. With `keep_sums` two more results tell what
-    gradients need of each step: its sums before the activations, t[N, T, 4U], zeros where the mask
+    Gates are in the order input, forget, cell, output. With `keep_gates` two more results tell what
+    gradients need of each step: its gates after the activations, t[N, T, 4U], zeros where the mask
     leaves it out, and the cell after it, t[N, T, U].
     """
 
     gates = 4
     recurrent_activation: Unary | None = SIGMOID
-    keep_sums: bool = False
+    keep_gates: bool = False
+
+    @property
+    def gate_activations(self) -> tuple[Unary | None, ...]:
+        """What makes gates of their sums."""
+        gate = self.recurrent_activation
+        return (gate, gate, self.activation, gate)
 
     def infer(
         self,
@@ -209,7 +215,7 @@ class LSTM(Recurrent):
         results = self.check(
             x, kernel, recurrent_kernel, (bias, (4,)), (initial_state, initial_cell), mask, scale
         )
-        if not self.keep_sums:
+        if not self.keep_gates:
             return results
         sequence = results[0]
         return (*results, sequence.with_shape((*sequence.shape[:2], kernel.shape[1])), sequence)
@@ -231,15 +237,17 @@ class LSTM(Recurrent):
         results = self.scan(
             projected, len(recurrent_kernel), initial, mask, (recurrent_kernel, scale), trail
         )
-        if not self.keep_sums:
+        if not self.keep_gates:
             return results
-        sums, cells = np.zeros_like(projected), np.zeros_like(results[0])
+        kept, cells = np.zeros_like(projected), np.zeros_like(results[0])
         for place, (time, (state, _), (_, cell)) in enumerate(trail):
-            sums[:, place] = projected[:, time] + scaled_product(state, recurrent_kernel, scale)
+            sums = projected[:, time] + scaled_product(state, recurrent_kernel, scale)
+            gates = zip(self.gate_activations, np.split(sums, 4, axis=-1), strict=True)
+            kept[:, place] = np.concatenate([apply(f, part) for f, part in gates], axis=-1)
             if mask is not None:
-                sums[~mask[:, time], place] = 0
+                kept[~mask[:, time], place] = 0
             cells[:, place] = cell
-        return (*results, sums, cells)
+        return (*results, kept, cells)
 
     def step(
         self, features: Array, states: tuple[Array, ...], weights: tuple[Any, ...]

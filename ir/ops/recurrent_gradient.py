@@ -12,7 +12,7 @@ from kerac.ir.graph import Value
 from kerac.ir.mathematics import NUMPY
 from kerac.ir.op import Array, Op
 from kerac.ir.ops.linear_recurrence import product_back
-from kerac.ir.ops.recurrent import SIGMOID, TANH
+from kerac.ir.ops.recurrent import TANH
 from kerac.ir.types import TensorType
 
 
@@ -20,7 +20,7 @@ from kerac.ir.types import TensorType
 class LSTMGradient(Op):
     """Cotangents of an LSTM's sums and initial states; its gates are sigmoid, its cell is tanh.
 
-    sums: t[N, T, 4U], cells: t[N, T, U] as `LSTM` with `keep_sums` gives them, turned: t[4U, U],
+    gates: t[N, T, 4U], cells: t[N, T, U] as `LSTM` with `keep_gates` gives them, turned: t[4U, U],
     the recurrent kernel transposed, initial_cell: t[N, U], mask: bool[N, T], and cotangents:
     sequence: t[N, T, U] of the states after each step, state, cell: t[N, U] of those after the
     last, scale: t[N, 4U] as `LSTM` has it
@@ -29,7 +29,7 @@ class LSTMGradient(Op):
 
     def infer(
         self,
-        sums: TensorType,
+        gates: TensorType,
         cells: TensorType,
         turned: TensorType,
         initial_cell: TensorType | None = None,
@@ -45,7 +45,7 @@ class LSTMGradient(Op):
         batch, steps, _ = cells.shape
         row = cells.with_shape((batch, units))
         expected = {
-            "sums": (sums, cells.with_shape((batch, steps, 4 * units))),
+            "gates": (gates, cells.with_shape((batch, steps, 4 * units))),
             "turned": (turned, cells.with_shape((4 * units, units))),
             "initial_cell": (initial_cell, row),
             "mask": (mask, TensorType("bool", (batch, steps))),
@@ -57,7 +57,7 @@ class LSTMGradient(Op):
         for name, (given, wanted) in expected.items():
             if given is not None and given != wanted:
                 raise ShapeError(f"{name} must be {wanted}, but is {given}")
-        return (sums, row, row)
+        return (gates, row, row)
 
     def multiply_adds(self, result: Value) -> DimLike:
         cells, kernel = result.operands[1:3]
@@ -66,7 +66,7 @@ class LSTMGradient(Op):
 
     def evaluate(
         self,
-        sums: Array,
+        gates: Array,
         cells: Array,
         turned: Array,
         initial_cell: Array | None = None,
@@ -80,13 +80,12 @@ class LSTMGradient(Op):
         first = zeros if initial_cell is None else initial_cell
         to_state = zeros if state is None else state
         to_cell = zeros if cell is None else cell
-        result = np.zeros_like(sums)
-        for time in reversed(range(sums.shape[1])):
+        result = np.zeros_like(gates)
+        for time in reversed(range(gates.shape[1])):
             if sequence is not None:
                 to_state = to_state + sequence[:, time]
-            gates = np.split(sums[:, time], 4, axis=-1)
-            take, forget, output = (SIGMOID.formula(NUMPY, gates[i]) for i in (0, 1, 3))
-            new, shown = TANH.formula(NUMPY, gates[2]), TANH.formula(NUMPY, cells[:, time])
+            take, forget, new, output = np.split(gates[:, time], 4, axis=-1)
+            shown = TANH.formula(NUMPY, cells[:, time])
             before = cells[:, time - 1] if time else first
             inner = to_cell + to_state * output * (1 - shown * shown)
             parts = (
@@ -96,7 +95,7 @@ class LSTMGradient(Op):
                 to_state * shown * output * (1 - output),
             )
             own = np.concatenate(parts, axis=-1)
-            keep = np.ones((len(sums), 1), bool) if mask is None else mask[:, time, None]
+            keep = np.ones((len(gates), 1), bool) if mask is None else mask[:, time, None]
             result[:, time] = np.where(keep, own, 0)
             to_state = np.where(keep, product_back(own, turned, scale), to_state)
             to_cell = np.where(keep, inner * forget, to_cell)

@@ -1,4 +1,4 @@
-"""The native gradient of an LSTM beside the op whose sums it reads."""
+"""The native gradient of an LSTM beside the op whose gates it reads."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from kerac.ir.ops import LSTMGradient
 from tests.llvm.native import check, random_inputs
 
 
-@pytest.mark.parametrize("others", ["", ", negative(sums)"])
-def test_it_takes_the_memory_of_sums_that_nothing_else_reads(others: str) -> None:
+@pytest.mark.parametrize("others", ["", ", negative(gates)"])
+def test_it_takes_the_memory_of_gates_that_nothing_else_reads(others: str) -> None:
     text = f"""
 def f(x: f32[N, T, 3]):
     kernel: f32[3, 148] = parameter("kernel")
     recurrent: f32[37, 148] = parameter("recurrent")
-    y = lstm(x, kernel, recurrent, keep_sums=True)
+    y = lstm(x, kernel, recurrent, keep_gates=True)
     turned = transpose(recurrent, permutation=(1, 0))
-    sums = item(y, index=3)
-    g = lstm_gradient(sums, item(y, index=4), turned, state=item(y, index=1))
+    gates = item(y, index=3)
+    g = lstm_gradient(gates, item(y, index=4), turned, state=item(y, index=1))
     return negative(item(g, index=0)), item(g, index=1){others}
 """
     generator = np.random.default_rng(3)

@@ -170,7 +170,7 @@ def test_only_scalars_of_floats_have_gradients(output: str, wrt: str) -> None:
 
 @pytest.mark.parametrize("entry", [True, False])
 @pytest.mark.parametrize("reverse", [True, False])
-def test_an_lstm_that_keeps_its_sums_has_the_same_gradients(reverse: bool, entry: bool) -> None:
+def test_an_lstm_that_keeps_its_gates_has_the_same_gradients(reverse: bool, entry: bool) -> None:
     graph = parse(f"""
 def f(x: f64[N, 4, 3], k: f64[3, 20], r: f64[5, 20], b: f64[20], s: f64[N, 5], c: f64[N, 5],
       m: bool[N, 4]):
@@ -180,7 +180,7 @@ def f(x: f64[N, 4, 3], k: f64[3, 20], r: f64[5, 20], b: f64[20], s: f64[N, 5], c
     (whole,) = (value for value in graph.values if isinstance(value.op, ops.LSTM))
     arrays = random_inputs(graph)
     found = []
-    for op in (whole.op, replace(whole.op, keep_sums=True)):
+    for op in (whole.op, replace(whole.op, keep_gates=True)):
         results = op(*whole.inputs)
         outputs = [ops.item(results, place) for place in range(0 if entry else 1, 3)]
         chosen = Graph("f", graph.inputs, tuple(outputs))
