@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 from kerac.ir import Value
 from kerac.ir import ops as o
-from kerac.ir.dims import Dim
 from kerac.ir.ops.movement import Pairs
-from kerac.ir.ops.window import explicit_padding
+from kerac.ir.ops.window import explicit_padding, known_pairs
 from kerac.passes.base import Pass
 from kerac.passes.patterns import lower_bound
 from kerac.passes.rewrite import Uses
@@ -92,13 +91,7 @@ def _explicit(
     padding: str | Pairs,
 ) -> Pairs | None:
     """Padding in numbers, or None where it depends on a symbol."""
-    lengths = x.shape[1:-1]
-    symbolic = any(
-        isinstance(a, Dim) and stride != 1 for a, stride in zip(lengths, strides, strict=True)
-    )
-    if padding == "same" and symbolic:
-        return None
-    return explicit_padding(lengths, window, strides, dilation, padding)
+    return known_pairs(explicit_padding(x.shape[1:-1], window, strides, dilation, padding))
 
 
 def _sum(outer: Pairs, inner: Pairs) -> Pairs:

@@ -43,3 +43,16 @@ def check(name: str, size: int, folder: Path) -> None:
 @pytest.mark.parametrize("name", SMALL)
 def test_small_networks(name: str, tmp_path: Path) -> None:
     check(name, SMALL[name], tmp_path)
+
+
+@pytest.mark.slow
+def test_one_function_for_images_of_any_size(tmp_path: Path) -> None:
+    theirs = keras.applications.MobileNetV3Small(weights=None, include_top=False)
+    generator = np.random.default_rng(0)
+    for variable in theirs.weights:
+        variable.assign(random_value(variable, generator))
+    theirs.save(tmp_path / "model.keras")
+    native = kerac.compile(tmp_path / "model.keras")
+    for shape in [(2, 64, 64, 3), (1, 75, 98, 3)]:
+        images = generator.uniform(0, 255, shape).astype(np.float32)
+        assert_close(native(images), np.asarray(theirs(images)))

@@ -46,7 +46,7 @@ from kerac.backends.llvm.window import (
     window_axes,
 )
 from kerac.backends.llvm.winograd import Winograd, is_transformed
-from kerac.ir.dims import known_dim
+from kerac.ir.dims import DimLike, known_dim
 from kerac.ir.graph import Value
 from kerac.ir.ops.convolution import Convolution
 from kerac.ir.types import TensorType
@@ -65,13 +65,14 @@ def lower_convolution(lowering: Lowering, group: Group) -> None:
         multiply_rows(lowering, group, x.shape[:-1], kernel)
     elif is_transformed(lowering, op, axes, anchor):
         Winograd(lowering, group, axes).emit()
-    elif is_depthwise(op, kernel) and not needs_padded_copy(axes[-1]):
-        lower_depthwise(lowering, group, axes)
     else:
-        source = lowering.buffer(x)
+        copy = None
         if needs_padded_copy(axes[-1]):
-            source, axes = pad_last_axis(lowering, x, axes)
-        _Direct(lowering, group, axes, source).emit()
+            copy, axes = pad_last_axis(lowering, x, axes)
+        if is_depthwise(op, kernel):
+            lower_depthwise(lowering, group, axes, copy)
+        else:
+            _Direct(lowering, group, axes, copy).emit()
 
 
 def axes_of(op: Convolution, x: Value, kernel: Value, result: Value) -> list[Axis]:
@@ -101,15 +102,11 @@ def needs_padded_copy(axis: Axis) -> bool:
 
 def pad_last_axis(lowering: Lowering, x: Value, axes: list[Axis]) -> tuple[Buffer, list[Axis]]:
     """A copy of x with zeros around its last spatial axis, and the axes of that copy."""
-    from kerac.ir.ops.movement import Pad
-
     last = axes[-1]
-    pairs = [(0, 0)] * x.ndim
-    pairs[-2] = (last.before, last.after)
-    padded = Pad(tuple(pairs))(x)
-    buffer = lowering.scratch(padded.tensor_type, "padded")
-    copy_padded(lowering, x, padded.tensor_type, last.before, buffer)
     length = last.length + last.before + last.after
+    padded = x.tensor_type.with_shape((*x.shape[:-2], length, x.shape[-1]))
+    buffer = lowering.scratch(padded, "padded")
+    copy_padded(lowering, x, padded, last.before, buffer)
     return buffer, [
         *axes[:-1],
         Axis(length, last.window, last.stride, last.dilation, 0, 0, last.positions),
@@ -117,7 +114,7 @@ def pad_last_axis(lowering: Lowering, x: Value, axes: list[Axis]) -> tuple[Buffe
 
 
 def copy_padded(
-    lowering: Lowering, x: Value, padded: TensorType, before: int, target: Buffer
+    lowering: Lowering, x: Value, padded: TensorType, before: DimLike, target: Buffer
 ) -> None:
     """Zeros, then each row of x into its place."""
     from kerac.backends.llvm.pointwise import for_each_vector
@@ -131,7 +128,7 @@ def copy_padded(
     step = k.dim(length) if pitch is None else pitch
 
     def row(r: Index) -> None:
-        start = r * new_width
+        start, offset = r * new_width, k.dim(before)
         for_each_vector(
             k,
             "z",
@@ -143,7 +140,7 @@ def copy_padded(
 
         def place(w: Index) -> None:
             source_start = k.multiply(k.add(k.multiply(r, k.dim(places)), w), step)
-            sink_start = k.add(start, k.multiply(channels, k.add(w, before)))
+            sink_start = k.add(start, k.multiply(channels, k.add(w, offset)))
 
             def vector(i: Index, lanes: int, mask: Mask) -> None:
                 value = k.load(source, k.add(source_start, i), lanes, mask)
@@ -187,7 +184,7 @@ class _Direct:
     lowering: Lowering
     group: Group
     axes: list[Axis]
-    source: Buffer
+    copy: Buffer | None  # of x, padded along the last axis
 
     def __post_init__(self) -> None:
         self.anchor = self.group.head
@@ -202,9 +199,8 @@ class _Direct:
         self.k: GroupKernel = self.lowering.kernel(self.group)
         x = self.anchor.operands[0]
         # as a value it has the same name in all kernels, so that equal ones are found
-        is_padded = self.source is not self.lowering.buffer(x)
-        self.x: Pointer = self.k.read(self.source if is_padded else x)
-        self.pitch = self.source.pitch or self.all_channels
+        self.x: Pointer = self.k.read(self.copy or x)
+        self.pitch = (self.copy or self.lowering.buffer(x)).pitch or self.all_channels
         last = self.axes[-1]
         tiles = likely_tiles(
             self.lowering.target,
@@ -292,7 +288,7 @@ class _Direct:
             def element(
                 e: Index, sums: Sequence[Any], rows: Sequence[int], elements: int = 1
             ) -> Sequence[Any]:
-                place = k.subtract(start + e * last.dilation, last.before) * self.pitch
+                place = k.subtract(start + e * last.dilation, k.dim(last.before)) * self.pitch
                 place = place + row.group * self.channels
                 weight_row = (window_row * last.window + e) * self.channels
                 return self._channels(row, rows, (place, weight_row), elements, sums, kinds)

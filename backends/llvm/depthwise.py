@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 from kerac.backends.llvm.depthwise_sheets import sheets_of
 from kerac.backends.llvm.grouping import Group
-from kerac.backends.llvm.kernel import Index, Kind, Mask, Register
+from kerac.backends.llvm.kernel import Index, Kind, Mask, Pointer, Register
 from kerac.backends.llvm.lowering import GroupKernel, Lowering
 from kerac.backends.llvm.packing import Columns
+from kerac.backends.llvm.plan import Buffer
 from kerac.backends.llvm.pointwise import Part, Position, for_each_vector
 from kerac.backends.llvm.register_tiles import finish_tile, registers
 from kerac.backends.llvm.window import (
@@ -29,20 +30,41 @@ def is_depthwise(op: Convolution, kernel: Value) -> bool:
     return op.groups > 1 and kernel.shape[-2] == 1 and kernel.shape[-1] == op.groups
 
 
-def lower_depthwise(lowering: Lowering, group: Group, axes: list[Axis]) -> None:
-    """y[n, p, c] = sum over e of x[n, p * stride + e, c] * kernel[e, 0, c]"""
+class _Source(NamedTuple):
+    """What is read, and the elements from place to place of its last spatial axis."""
+
+    x: Pointer
+    pitch: Index
+
+
+class _Line(NamedTuple):
+    """Positions of an image that differ in the last index alone."""
+
+    image: Index
+    positions: list[Index]  # on the leading axes
+    number: Index  # the same as one row-major number
+
+
+def lower_depthwise(
+    lowering: Lowering, group: Group, axes: list[Axis], copy: Buffer | None
+) -> None:
+    """y[n, p, c] = sum over e of x[n, p * stride + e, c] * kernel[e, 0, c]
+
+    `copy` is x padded along the last axis, where that is read instead.
+    """
     anchor = group.head
     k = lowering.kernel(group, "depthwise")
-    sheets = sheets_of(k, axes)
+    sheets = None if copy else sheets_of(k, axes)
     if sheets is not None:
         sheets.emit()
         lowering.launch(k)
         return
-    last, leading = axes[-1], axes[:-1]
-    rows = _tile_rows(k, last)
+    x, last, leading = anchor.operands[0], axes[-1], axes[:-1]
+    pitch = k.dim(x.shape[-1]) if copy else k.row_pitch(x)
+    source, rows = _Source(k.read(copy or x), pitch), _tile_rows(k, last)
 
     def line(n: Index, *positions: Index) -> None:
-        row = row_number(k, leading, positions)
+        row = _Line(n, list(positions), row_number(k, leading, positions))
 
         def tile(first: Index, height: int, valid: Sequence[Sequence[int]] | None) -> None:
             for_each_vector(
@@ -50,7 +72,7 @@ def lower_depthwise(lowering: Lowering, group: Group, axes: list[Axis]) -> None:
                 "c",
                 anchor.shape[-1],
                 lambda c, lanes, mask: _tile(
-                    k, axes, n, list(positions), row, first, height, valid, (c, lanes, mask)
+                    k, axes, source, row, first, height, valid, (c, lanes, mask)
                 ),
             )
 
@@ -91,25 +113,23 @@ def _tile_rows(k: GroupKernel, last: Axis) -> int:
 def _tile(
     k: GroupKernel,
     axes: Sequence[Axis],
-    n: Index,
-    positions: list[Index],
-    row: Index,
+    source: _Source,
+    row: _Line,
     first: Index,
     rows: int,
     valid: Sequence[Sequence[int]] | None,
     vector: tuple[Index, int, Mask],
 ) -> None:
     anchor = k.group.head
-    x, kernel = (k.read(operand) for operand in anchor.operands[:2])
-    pitch = k.row_pitch(anchor.operands[0])
+    kernel, (x, pitch) = k.read(anchor.operands[1]), source
     (c, lanes, mask), channels, last, leading = vector, anchor.shape[-1], axes[-1], axes[:-1]
     kinds = [Kind(anchor.dtype, lanes)] * rows
     array_rows = k.dim(prod((axis.length for axis in leading), start=1))
 
     def line(array_row: Index, window_row: Index, sums: Sequence[Any]) -> Sequence[Any]:
         start = k.subtract(
-            (n * array_rows + array_row) * k.dim(last.length) + first * last.stride,
-            last.before,
+            (row.image * array_rows + array_row) * k.dim(last.length) + first * last.stride,
+            k.dim(last.before),
         )
         base = start * pitch + c
         loaded: dict[int, Register] = {}
@@ -123,12 +143,13 @@ def _tile(
                 new[r] = k.fma(loaded[place], weight, new[r])
         return new
 
-    sums = over_leading_window(k, leading, positions, line, [0.0] * rows, kinds)
+    sums = over_leading_window(k, leading, row.positions, line, [0.0] * rows, kinds)
     outer = k.dim(prod((axis.positions for axis in leading), start=1))
     ndim = anchor.ndim
 
     def position(r: int, column: Index) -> Position:
-        parts = (Part(n * outer + row, 0, ndim - 2), Part(first + r, ndim - 2, ndim - 1))
+        place = row.image * outer + row.number
+        parts = (Part(place, 0, ndim - 2), Part(first + r, ndim - 2, ndim - 1))
         return Position((*parts, Part(column, ndim - 1, ndim)))
 
     finish_tile(k, registers(k, sums, kinds), rows, Columns(c, 1, mask), position)

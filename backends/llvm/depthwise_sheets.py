@@ -180,8 +180,8 @@ class Sheets:
         sums: list[Any] = [0.0] * len(kinds)
         vertical, horizontal = self.vertical, self.horizontal
         pitch = k.row_pitch(anchor.operands[0])
-        top = k.subtract(n * k.dim(vertical.length) + p * vertical.stride, vertical.before)
-        left = k.subtract(w * horizontal.stride, horizontal.before)
+        top = k.subtract(n * k.dim(vertical.length) + p * vertical.stride, k.dim(vertical.before))
+        left = k.subtract(w * horizontal.stride, k.dim(horizontal.before))
         start = (top * horizontal.length + left) * pitch + c
         reached: dict[int, list[tuple[int, int]]] = {}
         for element, rows in enumerate(tall.valid):

@@ -26,8 +26,8 @@ class Axis:
     window: int
     stride: int
     dilation: int
-    before: int
-    after: int
+    before: DimLike
+    after: DimLike
     positions: DimLike
 
     @property
@@ -83,10 +83,8 @@ def spans(axis: Axis, rows: int) -> Iterator[Span]:
 
 
 def _valid(axis: Axis, first: int, rows: int, element: int) -> tuple[int, ...]:
-    length = known_dim(axis.length)
-    places = [
-        (first + row) * axis.stride + element * axis.dilation - axis.before for row in range(rows)
-    ]
+    length, before = known_dim(axis.length), known_dim(axis.before)
+    places = [(first + row) * axis.stride + element * axis.dilation - before for row in range(rows)]
     return tuple(row for row, place in enumerate(places) if 0 <= place < length)
 
 
@@ -94,7 +92,7 @@ def clamped_range(k: KernelBuilder, axis: Axis, position: Index) -> tuple[Index,
     """First and last + 1 element of the window at `position` that lie inside the array."""
     if not axis.padded:
         return 0, axis.window
-    start = k.subtract(position * axis.stride, axis.before)
+    start = k.subtract(position * axis.stride, k.dim(axis.before))
     # element e lies at start + e * dilation; divisions round up, their operands are not negative
     low = k.quotient(k.maximum(k.subtract(axis.dilation - 1, start), 0), axis.dilation)
     room = k.maximum(k.add(k.subtract(k.dim(axis.length), start), axis.dilation - 1), 0)
@@ -125,9 +123,10 @@ def over_leading_window(
             return body(array_row, window_row, inner)
         axis = axes[place]
         low, high = ranges[place]
+        before = k.dim(axis.before)
 
         def element(e: Index, *values: Any) -> Sequence[Any]:
-            at = k.subtract(positions[place] * axis.stride + e * axis.dilation, axis.before)
+            at = k.subtract(positions[place] * axis.stride + e * axis.dilation, before)
             return nest(
                 place + 1, array_row * k.dim(axis.length) + at, window_row * axis.window + e, values
             )

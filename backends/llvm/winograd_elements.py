@@ -38,7 +38,7 @@ class ElementTransform:
         rows = layout.shape.tile_rows
         image, y = k.quotient(through, rows), k.remainder(through, rows)
         low, high = clamped_range(k, down, y)
-        line = k.subtract(image * k.dim(down.length) + y * OUTPUTS, down.before)
+        line = k.subtract(image * k.dim(down.length) + y * OUTPUTS, k.dim(down.before))
         row = _Row(number, low, high, line, chunk)
         depth, lanes = layout.blocking.channels, k.lanes
         left = layout.channels - (layout.chunks - 1) * depth
@@ -64,7 +64,7 @@ class ElementTransform:
         k, layout = self.k, self.layout
         across, lanes = layout.across, k.lanes
         first = row.line * k.dim(across.length) + tile * OUTPUTS
-        place = k.multiply(k.subtract(first, across.before), layout.pitch)
+        place = k.multiply(k.subtract(first, k.dim(across.before)), layout.pitch)
         place = k.add(place, k.multiply(row.chunk, layout.blocking.channels))
         number = row.number * layout.shape.tile_columns + tile
         target = layout.element_place(row.chunk, 0, number)

@@ -29,7 +29,7 @@ def apart(size: int) -> int:
 
 def windows_of_tiles(axis: Axis, tiles: int) -> Axis:
     """The axis with the elements that a tile reads as one window; the last may reach beyond."""
-    after = (tiles - 1) * OUTPUTS + INPUTS - axis.before - known_dim(axis.length)
+    after = (tiles - 1) * OUTPUTS + INPUTS - known_dim(axis.before) - known_dim(axis.length)
     return Axis(axis.length, INPUTS, OUTPUTS, 1, axis.before, after, tiles)
 
 

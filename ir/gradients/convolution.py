@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from kerac.ir import ops as o
 from kerac.ir.dims import Dim
 from kerac.ir.gradients.contraction import before_epilogue, to_bias
-from kerac.ir.gradients.movement import spread
+from kerac.ir.gradients.movement import between, spread
 from kerac.ir.gradients.registry import Applied, Cotangents, gradient_of
 from kerac.ir.graph import Value
-from kerac.ir.ops.window import explicit_padding
+from kerac.ir.ops.window import DimPairs, explicit_padding, known_pairs
 from kerac.ir.transposed_convolution import transposed_convolution
 from kerac.ir.types import Shape
 
@@ -32,14 +32,27 @@ def convolution(at: Applied) -> Cotangents:
     to_kernel = o.ConvolutionKernelGradient(window, strides, dilation, op.groups)
     return (
         spread_back(g, kernel, x.shape[1:-1], strides, dilation, padding, op.groups),
-        to_kernel(_padded(x, padding), g),
+        to_kernel(padded(x, padding), g),
         to_bias(g, bias),
         None if residual is None else g,
     )
 
 
-def _padded(x: Value, padding: Sequence[Pair]) -> Value:
-    return o.Pad(((0, 0), *padding, (0, 0)))(x) if any(map(any, padding)) else x
+def padded(x: Value, padding: DimPairs, number: float = 0.0) -> Value:
+    """x with so many elements of `number` around its spatial axes."""
+    known = known_pairs(padding)
+    if known is not None:
+        return o.Pad(((0, 0), *known, (0, 0)), number)(x) if any(map(any, known)) else x
+    for axis, amounts in enumerate(padding, start=1):
+        x = between(x, axis, amounts, number)
+    return x
+
+
+def without_padding(wide: Value, padding: DimPairs, lengths: Shape) -> Value:
+    """The middle of what `padded` put around `lengths`."""
+    start = tuple(before for before, _ in padding)
+    stop = tuple(before + length for before, length in zip(start, lengths, strict=True))
+    return o.Slice((0, *start, 0), (wide.shape[0], *stop, wide.shape[-1]))(wide)
 
 
 def spread_back(
@@ -48,15 +61,21 @@ def spread_back(
     lengths: Shape,
     strides: Sequence[int],
     dilation: Sequence[int],
-    padding: Sequence[Pair],
+    padding: DimPairs,
     groups: int,
 ) -> Value:
     """Each element of g times the kernel, added up where a convolution of `lengths` read it.
 
     g: t[N, *positions, F], kernel: t[*window, C/groups, F] -> t[N, *lengths, C]
     """
+    known = known_pairs(padding)
+    if known is None:
+        wide = tuple(n + a + b for n, (a, b) in zip(lengths, padding, strict=True))
+        none = ((0, 0),) * len(lengths)
+        back = spread_back(g, kernel, wide, strides, dilation, none, groups)
+        return without_padding(back, padding, lengths)
     if max(strides) > 1 and max(dilation) == 1:
-        before = [pair[0] for pair in padding]
+        before = [pair[0] for pair in known]
         return transposed_convolution(g, kernel, lengths, strides, before, groups)
     around: list[Pair] = []
     for axis, (length, stride) in enumerate(zip(lengths, strides, strict=True), start=1):
@@ -64,11 +83,11 @@ def spread_back(
         if stride > 1:
             count = (g.shape[axis] - 1) * stride + 1
             g = o.slice_axis(spread(g, axis, stride), axis, 0, count)
-        before = extent - padding[axis - 1][0]
+        before = extent - known[axis - 1][0]
         after = length + extent - g.shape[axis] - before
         if isinstance(after, Dim):
             # what the last window leaves over, at most one step less one element
-            after = extent - padding[axis - 1][1] + stride - 1
+            after = extent - known[axis - 1][1] + stride - 1
         if before < 0 or after < 0:
             stop = g.shape[axis] + min(after, 0)
             g = o.slice_axis(g, axis, max(-before, 0), stop)

@@ -8,9 +8,7 @@ from kerac.ir import ops as o
 from kerac.ir.dims import Dim, DimLike
 from kerac.ir.gradients.elementwise import unbroadcast
 from kerac.ir.gradients.registry import Applied, Cotangents, gradient_of
-from kerac.ir.gradients.reverse import zeros
 from kerac.ir.graph import Value
-from kerac.ir.types import TensorType
 
 
 @gradient_of(o.Reshape)
@@ -59,17 +57,23 @@ def spread(x: Value, axis: int, step: int) -> Value:
 
 def between_zeros(x: Value, axis: int, before: DimLike, after: DimLike) -> Value:
     """x with so many zeros before and after it along `axis`."""
+    return between(x, axis, (before, after), 0.0)
+
+
+def between(x: Value, axis: int, amounts: tuple[DimLike, DimLike], number: float) -> Value:
+    """x with so many elements of `number` before and after it along `axis`."""
+    before, after = amounts
     if isinstance(before, int) and isinstance(after, int):
         if before == after == 0:
             return x
         return o.Pad(
-            tuple((before, after) if place == axis else (0, 0) for place in range(x.ndim))
+            tuple((before, after) if place == axis else (0, 0) for place in range(x.ndim)), number
         )(x)
 
     def rest(length: DimLike) -> list[Value]:
         shape = (*x.shape[:axis], length, *x.shape[axis + 1 :])
         empty = not isinstance(length, Dim) and length == 0
-        return [] if empty else [zeros(TensorType(x.dtype, shape))]
+        return [] if empty else [o.broadcast_to(o.constant(number, x.dtype), shape)]
 
     return o.concatenate([*rest(before), x, *rest(after)], axis)
 

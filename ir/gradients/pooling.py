@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kerac.ir import ops as o
-from kerac.ir.gradients.convolution import spread_back
+from kerac.ir.gradients.convolution import padded, spread_back, without_padding
 from kerac.ir.gradients.registry import WITHOUT_GRADIENT, Applied, Cotangents, gradient_of
 from kerac.ir.gradients.reverse import zeros
 from kerac.ir.graph import Value
@@ -25,10 +25,8 @@ def max_pool(at: Applied) -> Cotangents:
     back = o.MaxPoolGradient(op.window, op.strides)
     if not any(map(any, padding)):
         return (back(x, at.result, at.cotangent),)
-    padded = o.Pad(((0, 0), *padding, (0, 0)), float("-inf"))(x)
-    start = (0, *(before for before, _ in padding), 0)
-    stop = tuple(a + length for a, length in zip(start, x.shape, strict=True))
-    return (o.Slice(start, stop)(back(padded, at.result, at.cotangent)),)
+    wide = back(padded(x, padding, float("-inf")), at.result, at.cotangent)
+    return (without_padding(wide, padding, x.shape[1:-1]),)
 
 
 @gradient_of(o.AveragePool)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import overload
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from kerac.ir.types import Shape
 
 # "valid", "same" as TensorFlow means it, or (before, after) for each spatial axis
 Padding = str | Pairs
+
+# the same for each spatial axis, where it may depend on a length that is a symbol
+DimPairs = tuple[tuple[DimLike, DimLike], ...]
 
 
 def output_length(
@@ -52,19 +56,45 @@ def axis_padding(padding: Padding, axis: int) -> str | tuple[int, int]:
     return padding if isinstance(padding, str) else padding[axis]
 
 
-def same_padding(length: DimLike, window: int, stride: int, dilation: int) -> tuple[int, int]:
-    """(before, after) that TensorFlow's "same" means; exact also for symbols where stride is 1."""
-    extent = (window - 1) * dilation + 1
-    if stride == 1:
-        total = extent - 1
-    elif isinstance(length, Dim):
-        raise ShapeError(
-            f'padding "same" with stride {stride} depends on the length {length}',
-            remedy="Fix this dimension, or use padding='valid'.",
-        )
-    else:
-        total = max((-(-length // stride) - 1) * stride + extent - length, 0)
+def same_padding(
+    length: DimLike, window: int, stride: int, dilation: int
+) -> tuple[DimLike, DimLike]:
+    """(before, after) that TensorFlow's "same" means; exact also where the length is a symbol."""
+    beyond = (window - 1) * dilation  # elements that a window takes after its first one
+    total = beyond - _after_last_start(length, stride, beyond)
     return total // 2, total - total // 2
+
+
+def _after_last_start(length: DimLike, stride: int, most: int) -> DimLike:
+    """Elements after the one where the last window starts, but not more than `most`."""
+    count = (length - 1) % stride
+    if not isinstance(count, Dim):
+        return min(count, most)
+    if most >= stride - 1:
+        return count
+    # the number of those n from 1 to `most` that `count` reaches: polynomials know no minimum
+    reached = [(length - 1 + stride - n) // stride for n in range(1, most + 1)]
+    return sum(reached, start=0) - most * ((length - 1) // stride)
+
+
+@overload
+def explicit_padding(
+    spatial: tuple[int, ...],
+    window: Sequence[int],
+    strides: Sequence[int],
+    dilation: Sequence[int],
+    padding: Padding,
+) -> Pairs: ...
+
+
+@overload
+def explicit_padding(
+    spatial: Shape,
+    window: Sequence[int],
+    strides: Sequence[int],
+    dilation: Sequence[int],
+    padding: Padding,
+) -> DimPairs: ...
 
 
 def explicit_padding(
@@ -73,13 +103,19 @@ def explicit_padding(
     strides: Sequence[int],
     dilation: Sequence[int],
     padding: Padding,
-) -> Pairs:
+) -> DimPairs:
     """`padding` as (before, after) for each spatial axis."""
     if not isinstance(padding, str):
         return padding
     if padding == "valid":
         return ((0, 0),) * len(spatial)
     return tuple(map(same_padding, spatial, window, strides, dilation))
+
+
+def known_pairs(padding: DimPairs) -> Pairs | None:
+    """`padding` in numbers; None where an amount depends on a symbol."""
+    known = tuple((a, b) for a, b in padding if isinstance(a, int) and isinstance(b, int))
+    return known if len(known) == len(padding) else None
 
 
 def check_window(padding: Padding, spatial: int, **attributes: Sequence[int]) -> None:

@@ -32,7 +32,7 @@ def random_convolution(seed: int) -> tuple[str, dict[str, int], dict[str, np.nda
         padding = repr(tuple((int(a), int(b)) for a, b in generator.integers(0, 4, (spatial, 2))))
     dims = {}
     names = [str(n) for n in lengths]
-    if kind > 0.8 and (padding != '"same"' or (strides == 1).all()):
+    if kind > 0.8:
         dims = {f"S{axis}": int(n) for axis, n in enumerate(lengths)}
         names = list(dims)
     kernel = generator.normal(size=(*window, channels // groups, filters)).astype(np.float32)

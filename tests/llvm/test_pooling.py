@@ -26,7 +26,7 @@ def random_pooling(seed: int) -> tuple[str, dict[str, int]]:
     lengths = [n + int(random.integers(0, 20 if spatial < 3 else 6)) for n in window]
     dims: dict[str, int] = {}
     names = [str(n) for n in lengths]
-    if random.random() < 0.3 and (padding != '"same"' or set(strides) == {1}):
+    if random.random() < 0.3:
         dims = {f"S{axis}": n for axis, n in enumerate(lengths)}
         names = list(dims)
     channels = int(random.choice([1, 3, 5, 16, 17, 40, 64]))

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import kerac
 from kerac.ir import REGISTRY, Graph, Op, ShapeError, Value, evaluate_graph, ops, parse, verify
 from kerac.ir.gradients import WITHOUT_GRADIENT
 from kerac.ir.gradients.registry import find_gradient
@@ -190,3 +191,34 @@ def f(x: f64[N, 4, 3], k: f64[3, 20], r: f64[5, 20], b: f64[20], s: f64[N, 5], c
         assert len(places) == 6
     for one, same in zip(*found, strict=True):
         np.testing.assert_allclose(one, same, rtol=1e-12, atol=1e-13)
+
+FREE_SIZES = [
+    'convolution(x, k, strides=(2, 3), padding="same")',
+    'convolution(x, k, strides=(4, 5), padding="same")',
+    'convolution(x, k, strides=(2, 3), dilation=(2, 2), padding="same")',
+    'convolution(x, d, strides=(3, 1), padding="same", groups=4)',
+    'max_pool(x, window=(3, 2), strides=(2, 3), padding="same")',
+    'average_pool(x, window=(2, 3), strides=(3, 2), padding="same")',
+]
+
+
+@pytest.mark.parametrize("line", FREE_SIZES)
+def test_gradients_where_padding_depends_on_the_size(line: str) -> None:
+    def made(height: str, width: str) -> Graph:
+        graph = parse(f"""
+def f(x: f64[N, {height}, {width}, 4], k: f64[3, 2, 4, 5], d: f64[3, 2, 1, 4]):
+    return tanh({line})
+""")
+        (y,) = graph.outputs
+        total = ops.reduce_sum(ops.multiply(y, y), tuple(range(y.ndim)))
+        return Graph("back", graph.inputs, tuple(gradients(total, graph.inputs)))
+
+    free = made("H", "W")
+    native = kerac.compile(free)
+    for height, width in [(7, 8), (8, 9), (9, 7), (6, 11), (5, 5)]:
+        fixed = made(str(height), str(width))
+        arrays = random_inputs(fixed)
+        expected = evaluate_graph(fixed, arrays)
+        for found in (evaluate_graph(free, arrays), native(*arrays)):
+            for one, other in zip(found, expected, strict=True):
+                assert_close(one, other, 1e-10)
