@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -38,11 +39,11 @@ from kerac.backends.llvm.run_time_packing import packed_weights
 from kerac.backends.llvm.schedule import likely_tiles
 from kerac.backends.llvm.window import (
     Axis,
-    Span,
+    Reached,
     leading_extents,
+    over_last_axis,
     over_leading_window,
     row_number,
-    spans,
     window_axes,
 )
 from kerac.backends.llvm.winograd import Winograd, is_transformed
@@ -252,28 +253,9 @@ class _Direct:
 
     def _tiles(self, row: _Row) -> None:
         """All tiles along the last axis."""
-        k, last, height = self.k, self.axes[-1], self.tile.rows
-        if isinstance(last.positions, int) and isinstance(last.length, int):
-            for span in spans(last, height):
-                self._span(row, span)
-            return
-        total = k.dim(last.positions)
-        high = total // height * height
-        k.loop("w", 0, high, lambda w: self._tile(row, w, height, None), step=height)
-        k.loop("w", high, total, lambda w: self._tile(row, w, 1, None))
+        over_last_axis(self.k, self.axes[-1], self.tile.rows, partial(self._tile, row))
 
-    def _span(self, row: _Row, span: Span) -> None:
-        self.k.loop(
-            "w",
-            span.first,
-            span.first + span.count * span.rows,
-            lambda w: self._tile(row, w, span.rows, span.valid),
-            step=span.rows,
-        )
-
-    def _tile(
-        self, row: _Row, first: Index, height: int, valid: tuple[tuple[int, ...], ...] | None
-    ) -> None:
+    def _tile(self, row: _Row, first: Index, height: int, valid: Reached | None) -> None:
         """`height` positions from `first` on; element e of a line reaches those in valid[e]."""
         k, last, leading = self.k, self.axes[-1], self.axes[:-1]
         count = height * row.columns.vectors
@@ -315,12 +297,12 @@ class _Direct:
         """Whether the channels of neighbouring elements of a line lie one after the other."""
         return self.pitch == self.channels and self.axes[-1].dilation == 1
 
-    def _runs(self, height: int, valid: tuple[tuple[int, ...], ...] | None) -> list[_Run]:
+    def _runs(self, height: int, valid: Reached | None) -> list[_Run]:
         """Elements of a line that follow each other and reach the same positions of a tile."""
         window = self.axes[-1].window
-        reached = [tuple(range(height))] * window if valid is None else valid
+        reached = [range(height)] * window if valid is None else valid
         runs = [_Run(0, 0, ())]
-        for e, rows in enumerate(reached):
+        for e, rows in enumerate(map(tuple, reached)):
             if runs[-1].rows == rows:
                 runs[-1] = replace(runs[-1], elements=runs[-1].elements + 1)
             else:

@@ -16,10 +16,11 @@ from kerac.backends.llvm.pointwise import Part, Position, for_each_vector
 from kerac.backends.llvm.register_tiles import finish_tile, registers
 from kerac.backends.llvm.window import (
     Axis,
+    Reached,
     leading_extents,
+    over_last_axis,
     over_leading_window,
     row_number,
-    spans,
 )
 from kerac.ir.graph import Value
 from kerac.ir.ops.convolution import Convolution
@@ -66,7 +67,7 @@ def lower_depthwise(
     def line(n: Index, *positions: Index) -> None:
         row = _Line(n, list(positions), row_number(k, leading, positions))
 
-        def tile(first: Index, height: int, valid: Sequence[Sequence[int]] | None) -> None:
+        def tile(first: Index, height: int, valid: Reached | None) -> None:
             for_each_vector(
                 k,
                 "c",
@@ -76,21 +77,7 @@ def lower_depthwise(
                 ),
             )
 
-        if isinstance(last.positions, int) and isinstance(last.length, int):
-            for span in spans(last, rows):
-                stop = span.first + span.count * span.rows
-                k.loop(
-                    "w",
-                    span.first,
-                    stop,
-                    lambda w, span=span: tile(w, span.rows, span.valid),
-                    step=span.rows,
-                )
-            return
-        total = k.dim(last.positions)
-        high = total // rows * rows
-        k.loop("w", 0, high, lambda w: tile(w, rows, None), step=rows)
-        k.loop("w", high, total, lambda w: tile(w, 1, None))
+        over_last_axis(k, last, rows, tile)
 
     window = prod(axis.window for axis in axes)
     k.parallel(
@@ -117,7 +104,7 @@ def _tile(
     row: _Line,
     first: Index,
     rows: int,
-    valid: Sequence[Sequence[int]] | None,
+    valid: Reached | None,
     vector: tuple[Index, int, Mask],
 ) -> None:
     anchor = k.group.head

@@ -20,11 +20,12 @@ from kerac.backends.llvm.pointwise import Part, Position, for_each_vector
 from kerac.backends.llvm.reduction import Combination, computing_dtype
 from kerac.backends.llvm.window import (
     Axis,
+    Reached,
     clamped_range,
     leading_extents,
+    over_last_axis,
     over_leading_window,
     row_number,
-    spans,
     window_axes,
 )
 from kerac.ir.graph import Value
@@ -32,8 +33,6 @@ from kerac.ir.ops.pooling import AveragePool, MaxPool, Pool
 from kerac.ir.ops.reduction import ReduceMax, ReduceSum
 
 WIDE_WINDOW = 15  # elements on the last axis, above which positions are computed one by one
-
-Reached = Sequence[Sequence[int]]
 
 
 @lowers(MaxPool, AveragePool, reads_pieces=(0,))
@@ -98,21 +97,7 @@ class _Pool:
                 ),
             )
 
-        if isinstance(last.positions, int) and isinstance(last.length, int):
-            for span in spans(last, rows):
-                stop = span.first + span.count * span.rows
-                self.k.loop(
-                    "w",
-                    span.first,
-                    stop,
-                    lambda w, span=span: tile(w, span.rows, span.valid),
-                    step=span.rows,
-                )
-            return
-        total = self.k.dim(last.positions)
-        high = total // rows * rows
-        self.k.loop("w", 0, high, lambda w: tile(w, rows, None), step=rows)
-        self.k.loop("w", high, total, lambda w: tile(w, 1, None))
+        over_last_axis(self.k, last, rows, tile)
 
     def _tile_rows(self) -> int:
         """As many positions as the registers hold columns for; tiles of equal height."""

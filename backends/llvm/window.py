@@ -17,6 +17,8 @@ from kerac.ir.dims import DimLike, known_dim
 from kerac.ir.ops.window import Padding, explicit_padding
 from kerac.ir.types import Shape
 
+Reached = Sequence[Sequence[int]]
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -86,6 +88,28 @@ def _valid(axis: Axis, first: int, rows: int, element: int) -> tuple[int, ...]:
     length, before = known_dim(axis.length), known_dim(axis.before)
     places = [(first + row) * axis.stride + element * axis.dilation - before for row in range(rows)]
     return tuple(row for row, place in enumerate(places) if 0 <= place < length)
+
+
+def over_last_axis(
+    k: KernelBuilder, axis: Axis, rows: int, tile: Callable[[Index, int, Reached | None], None]
+) -> None:
+    """tile(first, positions, reached) until all positions are covered, `rows` at a time.
+
+    reached[e] are the positions of the tile whose element e lies inside; None where all are.
+    """
+    if isinstance(axis.positions, int) and isinstance(axis.length, int):
+        for span in spans(axis, rows):
+            stop = span.first + span.count * span.rows
+
+            def one(w: Index, span: Span = span) -> None:
+                tile(w, span.rows, span.valid)
+
+            k.loop("w", span.first, stop, one, step=span.rows)
+        return
+    total = k.dim(axis.positions)
+    high = total // rows * rows
+    k.loop("w", 0, high, lambda w: tile(w, rows, None), step=rows)
+    k.loop("w", high, total, lambda w: tile(w, 1, None))
 
 
 def clamped_range(k: KernelBuilder, axis: Axis, position: Index) -> tuple[Index, Index]:
