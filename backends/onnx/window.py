@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from kerac.backends.onnx.emitter import Emitter
-from kerac.backends.onnx.shapes import dim_tensor
-from kerac.ir import Dim, numpy_dtype
-from kerac.ir.ops.window import Padding, explicit_padding
+from kerac.backends.onnx.shapes import shape_tensor
+from kerac.ir import numpy_dtype
+from kerac.ir.ops.window import DimPairs, Padding, explicit_padding, known_pairs
 from kerac.ir.types import Shape
-
-Pairs = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -25,12 +23,14 @@ class Windows:
     padding: Padding
 
     @property
+    def pairs(self) -> DimPairs:
+        """The padding as (before, after) for each spatial axis."""
+        return explicit_padding(self.lengths, self.sizes, self.strides, self.dilation, self.padding)
+
+    @property
     def depend_on_lengths(self) -> bool:
         """Whether "same" padding is known only when the model runs."""
-        pairs = zip(self.lengths, self.strides, strict=True)
-        return self.padding == "same" and any(
-            isinstance(length, Dim) and stride > 1 for length, stride in pairs
-        )
+        return known_pairs(self.pairs) is None
 
     @property
     def can_pad_automatically(self) -> bool:
@@ -60,40 +60,18 @@ def apply_windows(
     name, *rest = names
     attributes = {**windows.attributes, **others}
     if not windows.depend_on_lengths:
-        attributes["pads"] = _pads(windows)
+        attributes["pads"] = [
+            amount for amounts in zip(*windows.pairs, strict=True) for amount in amounts
+        ]
     elif windows.can_pad_automatically:
         attributes["auto_pad"] = "SAME_UPPER"
     else:
-        name = _pad(emit, name, _same_amounts(emit, windows), outside, dtype)
+        name = pad_spatial(emit, name, windows.pairs, outside, dtype)
     return emit.node(op_type, name, *rest, **attributes)
 
 
-def pad_spatial(emit: Emitter, name: str, pairs: Pairs, outside: float, dtype: str) -> str:
+def pad_spatial(emit: Emitter, name: str, pairs: DimPairs, outside: float, dtype: str) -> str:
     """`name`, channels first, with `outside` around its spatial axes."""
     befores, afters = zip(*pairs, strict=True)
-    return _pad(emit, name, emit.integers(0, 0, *befores, 0, 0, *afters), outside, dtype)
-
-
-def _pads(windows: Windows) -> list[int]:
-    pairs = explicit_padding(
-        windows.lengths, windows.sizes, windows.strides, windows.dilation, windows.padding
-    )
-    return [int(amount) for amounts in zip(*pairs, strict=True) for amount in amounts]
-
-
-def _pad(emit: Emitter, name: str, amounts: str, outside: float, dtype: str) -> str:
+    amounts = shape_tensor(emit, (0, 0, *befores, 0, 0, *afters))
     return emit.node("Pad", name, amounts, emit.constant(outside, numpy_dtype(dtype)))
-
-
-def _same_amounts(emit: Emitter, windows: Windows) -> str:
-    """What "same" means for lengths that are not known: max(needed, 0), the odd one after."""
-    two, zero = emit.integers(2), emit.integers(0)
-    befores, afters = [], []
-    axes = zip(windows.lengths, windows.sizes, windows.strides, windows.dilation, strict=True)
-    for length, size, stride, step in axes:
-        needed = ((length + stride - 1) // stride - 1) * stride + (size - 1) * step + 1 - length
-        total = emit.node("Max", dim_tensor(emit, needed), zero)
-        befores.append(emit.node("Div", total, two))
-        afters.append(emit.node("Sub", total, befores[-1]))
-    outer = emit.integers(0, 0)
-    return emit.node("Concat", outer, *befores, outer, *afters, axis=0)
