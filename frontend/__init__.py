@@ -21,13 +21,23 @@ from kerac.runtime import Executable, load
 from kerac.variable import Variable
 
 if TYPE_CHECKING:
-    from kerac import callbacks, datasets, losses, metrics, ops, optimizers, preprocessing
+    from kerac import (
+        callbacks,
+        datasets,
+        losses,
+        metrics,
+        mixed_precision,
+        ops,
+        optimizers,
+        preprocessing,
+    )
 
 __version__ = "0.1.0"
 
 # What only training needs is imported when it is first named: importing kerac stays quick.
 _ONLY_IN_TRAINING = (
-    *("callbacks", "datasets", "losses", "metrics", "ops", "optimizers", "preprocessing"),
+    *("callbacks", "datasets", "losses", "metrics", "mixed_precision", "ops", "optimizers"),
+    "preprocessing",
 )
 
 
@@ -59,6 +69,7 @@ __all__ = [
     "load",
     "losses",
     "metrics",
+    "mixed_precision",
     "models",
     "ops",
     "optimizers",
