@@ -204,7 +204,7 @@ int main(int count, char **names)
 {
     int wrong = 0;
     if (count > 2) /* room for few stacks of threads */
-        wrong |= setrlimit(RLIMIT_AS, &(struct rlimit){20 << 20, 20 << 20});
+        wrong |= setrlimit(RLIMIT_AS, &(struct rlimit){24 << 20, 24 << 20});
     for (size_t i = 0; i < sizeof x / sizeof *x; i++) x[i] = (float)(i % 13) - 6;
     for (int turn = 0; turn < 3; turn++) {
         void *library = dlopen(names[1], RTLD_NOW);
