@@ -26,7 +26,9 @@ from kerac.passes.simplify_movement import SimplifyMovement
 from kerac.passes.simplify_windows import SimplifyWindows
 from kerac.passes.trace import PassRecord, Trace
 
-INFERENCE: tuple[Pass, ...] = (
+# Steps of training go the same way after `differentiate`: their weights and statistics are inputs,
+# into which nothing is folded.
+PASSES: tuple[Pass, ...] = (
     InlineCalls(),           # afterwards no graph calls another one
     DropTrainingOps(),       # afterwards every op acts in inference
     MergeDuplicates(),       # afterwards equal values are one value
@@ -47,30 +49,10 @@ INFERENCE: tuple[Pass, ...] = (
     MergeDuplicates(),       # afterwards equal values are one value
 )  # fmt: skip
 
-# What follows `differentiate`: weights and statistics are inputs, so that nothing is folded into
-# them, and every op already means what it does in training.
-TRAINING: tuple[Pass, ...] = (
-    InlineCalls(),           # afterwards no graph calls another one
-    DropTrainingOps(),       # afterwards nothing stops gradients, which are there by now
-    MergeDuplicates(),       # afterwards what gradients compute anew is computed once
-    FoldConstants(),         # afterwards every op has an operand that is not constant
-    RecognizeActivations(),  # afterwards no known activation function is spelled out
-    SimplifyWindows(),       # afterwards every window slides
-    SimplifyMovement(),      # afterwards transposes and reshapes are late, and none undoes another
-    SimplifyAlgebra(),       # afterwards constants are second operands, and one a sum or product
-    FoldPadding(),           # afterwards no convolution reads a padded copy
-    FuseBias(),              # afterwards no constant summand follows a convolution or dense
-    FuseResidual(),          # afterwards no sum alone reads a convolution or dense
-    FuseActivation(),        # afterwards no activation alone reads a convolution or dense
-    SimplifyMovement(),      # afterwards what the fusions freed is short again
-    FoldConstants(),         # afterwards nothing that rules made of constants is left to run time
-    MergeDuplicates(),       # afterwards equal values are one value
-)  # fmt: skip
-
 
 def run_pipeline(
     graph: Graph,
-    passes: Sequence[Pass] = INFERENCE,
+    passes: Sequence[Pass] = PASSES,
     check: bool = False,
     on_pass: Callable[[str], None] | None = None,
 ) -> Trace:

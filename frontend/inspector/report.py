@@ -146,10 +146,10 @@ class Report:
 
 def pass_purposes() -> dict[str, str]:
     """What each pass is for, and each of its rules: the first lines of their docstrings."""
-    from kerac.passes.pipeline import INFERENCE
+    from kerac.passes.pipeline import PASSES
 
-    named: list[tuple[str, object]] = [(step.name, type(step)) for step in INFERENCE]
-    named += [(rule.__name__, rule) for step in INFERENCE for rule in step.rules]
+    named: list[tuple[str, object]] = [(step.name, type(step)) for step in PASSES]
+    named += [(rule.__name__, rule) for step in PASSES for rule in step.rules]
     return {name: (getdoc(thing) or "").partition("\n")[0] for name, thing in named}
 
 

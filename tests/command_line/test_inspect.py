@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kerac.ir import parse
-from kerac.passes.pipeline import INFERENCE
+from kerac.passes.pipeline import PASSES
 from tests.command_line.conftest import Run
 
 
@@ -51,7 +51,7 @@ def test_what_each_pass_changed(kerac: Run, mlp: Path) -> None:
 def test_json(kerac: Run, mlp: Path) -> None:
     found = json.loads(kerac("inspect", mlp, "--json").stdout)
     assert found["name"] == "mlp"
-    assert len(found["passes"]) == len(INFERENCE)
+    assert len(found["passes"]) == len(PASSES)
     assert found["kernels"]["launches"]
     assert found["outputs"] == [{"name": "probabilities", "type": "f32[N, 3]"}]
 

@@ -7,14 +7,14 @@ import pytest
 from kerac.inspector.report import Report, count_values, weight_counts
 from kerac.inspector.terminal import pipeline_lines
 from kerac.ir import parse
-from kerac.passes.pipeline import INFERENCE, run_pipeline
+from kerac.passes.pipeline import PASSES, run_pipeline
 from tests.inspector.traces import nested, report, residual
 
 
 def test_every_pass_has_a_stage_of_its_own_name_and_a_purpose() -> None:
     stages = report().stages
     names = [stage.name for stage in stages]
-    assert len(set(names)) == len(names) == len(INFERENCE)
+    assert len(set(names)) == len(names) == len(PASSES)
     assert names[:2] == ["inline_calls", "drop_training_ops"]
     assert all(stage.purpose for stage in stages)
     assert stages[0].before.graph.name == "residual"
@@ -66,7 +66,7 @@ def test_weights_are_counted_once() -> None:
 
 def test_lines_for_programs_are_columns() -> None:
     lines = pipeline_lines(report())
-    assert len(lines) == len(INFERENCE) + 2
+    assert len(lines) == len(PASSES) + 2
     place = lines[0].index("rules")
     (fused,) = [line for line in lines if line.startswith("fuse_activation")]
     assert fused[place:] == "fuse_activation ×1"

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from kerac.ir import Graph, evaluate_graph, parse, verify
-from kerac.passes import INFERENCE, Pass, run_pipeline
+from kerac.passes import PASSES, Pass, run_pipeline
 from kerac.passes.check import largest_error, random_inputs
 from tests.random_graphs import random_graph
 
 SEEDS = range(40)
-NAMES = [f"{place}-{step.name}" for place, step in enumerate(INFERENCE)]
+NAMES = [f"{place}-{step.name}" for place, step in enumerate(PASSES)]
 
 
 def error(before: Graph, after: Graph) -> float:
@@ -39,7 +39,7 @@ def test_pipeline_keeps_float32(seed: int) -> None:
     assert error(graph, after) < 2e-5
 
 
-@pytest.mark.parametrize("step", INFERENCE, ids=NAMES)
+@pytest.mark.parametrize("step", PASSES, ids=NAMES)
 def test_a_pass_keeps_the_meaning_wherever_it_stands(step: Pass) -> None:
     for seed in range(2000, 2030):
         graph = random_graph(seed, dtype="f64")

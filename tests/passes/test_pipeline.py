@@ -8,7 +8,7 @@ import pytest
 
 from kerac.ir import Graph, InternalError, Value, evaluate_graph, parse
 from kerac.ir import ops as o
-from kerac.passes import INFERENCE, Pass, run_pipeline
+from kerac.passes import PASSES, Pass, run_pipeline
 from kerac.passes.check import random_inputs
 from kerac.passes.fold_batch_norm import FoldBatchNorm
 from kerac.passes.fold_constants import FoldConstants
@@ -56,7 +56,7 @@ class ForgetOutput(Pass):
 def test_the_trace_holds_every_pass() -> None:
     source = graph()
     trace = run_pipeline(source)
-    assert [record.name for record in trace.records] == [step.name for step in INFERENCE]
+    assert [record.name for record in trace.records] == [step.name for step in PASSES]
     assert trace.source is source
     assert trace.records[0].before is source
     for one, other in zip(trace.records, trace.records[1:], strict=False):
@@ -89,7 +89,7 @@ def test_options_are_recorded() -> None:
 def test_passes_are_announced() -> None:
     names: list[str] = []
     run_pipeline(graph(), on_pass=names.append)
-    assert names == [step.name for step in INFERENCE]
+    assert names == [step.name for step in PASSES]
 
 
 def test_a_pass_is_a_function_of_a_graph() -> None:

@@ -8,7 +8,7 @@ import pytest
 from kerac.ir import Graph, Value, evaluate_graph, ops, parse
 from kerac.passes.check import random_inputs
 from kerac.passes.differentiate import gradients
-from kerac.passes.pipeline import TRAINING, run_pipeline
+from kerac.passes.pipeline import run_pipeline
 from tests.compare import assert_close
 from tests.llvm.native import compile_graph
 
@@ -69,7 +69,7 @@ def step(text: str, rate: float = 0.1) -> Graph:
 )
 def test_native_steps_are_those_of_the_reference(text: str) -> None:
     graph = step(text)
-    compiled = run_pipeline(graph, TRAINING, check=True).graph
+    compiled = run_pipeline(graph, check=True).graph
     found = random_inputs(graph, batch=19)
     arrays = [array if array.dtype == bool else 0.5 * array for array in found]
     for actual, expected in zip(
