@@ -12,6 +12,7 @@ from kerac import (
     models,
     random,
     regularizers,
+    saving,
     utils,
 )
 from kerac.compile import compile, compile_library, compile_trainer, export_onnx
@@ -23,6 +24,7 @@ from kerac.variable import Variable
 if TYPE_CHECKING:
     from kerac import (
         callbacks,
+        config,
         datasets,
         losses,
         metrics,
@@ -36,8 +38,8 @@ __version__ = "0.1.0"
 
 # What only training needs is imported when it is first named: importing kerac stays quick.
 _ONLY_IN_TRAINING = (
-    *("callbacks", "datasets", "losses", "metrics", "mixed_precision", "ops", "optimizers"),
-    "preprocessing",
+    *("callbacks", "config", "datasets", "losses", "metrics", "mixed_precision", "ops"),
+    *("optimizers", "preprocessing"),
 )
 
 
@@ -61,6 +63,7 @@ __all__ = [
     "compile",
     "compile_library",
     "compile_trainer",
+    "config",
     "constraints",
     "datasets",
     "export_onnx",
@@ -76,5 +79,6 @@ __all__ = [
     "preprocessing",
     "random",
     "regularizers",
+    "saving",
     "utils",
 ]

@@ -76,6 +76,9 @@ def norms_of(w: Value, axis: int | list[int]) -> Value:
     return ops.Sqrt()(ops.reduce_sum(ops.Square()(w), tuple(axes), keepdims=True))
 
 
+# the names by which scripts call them
+max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNorm
+
 CONSTRAINTS = table_of(MaxNorm, NonNeg, UnitNorm, MinMaxNorm)
 
 

@@ -97,6 +97,9 @@ def _renamed(arguments: dict[str, Any], old: str, new: str) -> dict[str, Any]:
     return {(new if name == old else name): value for name, value in arguments.items()}
 
 
+# the names by which scripts call them
+l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
+
 REGULARIZERS = table_of(L1, L2, L1L2, OrthogonalRegularizer, l1=L1, l2=L2, l1_l2=L1L2, l1l2=L1L2)
 
 
