@@ -275,7 +275,10 @@ def test_own_layers_and_models() -> None:
         ([np.ones((2, 4), "float32")], "takes 2 inputs .x, y., but got 1"),
         ([np.ones((2, 4), "float32"), np.ones((2, 5), "float32")], "input 'y' must have the shape"),
         ({"x": np.ones((2, 4), "float32")}, "needs the input 'y'"),
-        ([np.ones((2, 4), "float32"), np.array([["a"] * 4] * 2)], "input .y. must be float32, but got <U1"),
+        (
+            [np.ones((2, 4), "float32"), np.array([["a"] * 4] * 2)],
+            "input .y. must be float32, but got <U1",
+        ),
         ([np.ones((2, 4), "float32"), np.ones((3, 4), "float32")], "same number of samples"),
     ],
 )
