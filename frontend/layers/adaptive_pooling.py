@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from kerac.ir import Value, ops
-from kerac.ir.errors import ShapeError
+from kerac.ir.errors import InternalError, ShapeError
 from kerac.layers.base import Layer, as_float
 from kerac.layers.data_format import GivenDataFormat, from_last, to_last
 from kerac.layers.spatial import Sizes, check_ndim, sizes
@@ -51,7 +51,7 @@ class AdaptivePooling(Layer, registered=False):
 
     def pool(self, x: Value, ends: list[tuple[int, int]]) -> Value:
         """x: f32[L, ...] -> f32[len(ends), ...]"""
-        raise NotImplementedError
+        raise InternalError(f"{type(self).__name__} does not pool")
 
 
 def windows(length: int, count: int) -> list[tuple[int, int]]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kerac.ir import Graph, TensorType, evaluate_graph, ops, type_of
+from kerac.ir import Graph, TensorType, Value, evaluate_graph, ops, type_of
 from kerac.random import new_seed
 from kerac.structure import leaves, map_structure, pack
 from kerac.tensor import KerasTensor, Node, shape_of
@@ -26,6 +26,18 @@ def has_symbols(tensors: Sequence[Any]) -> bool:
 def has_arrays(tensors: Sequence[Any]) -> bool:
     """Whether one of the arguments is an array of any library."""
     return any(is_array(x) for x in tensors)
+
+
+def trains_on_arrays(args: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments by name; who gives arrays trains, unless he says that he does not.
+
+    That is what Keras means by a call of a layer that prepares data.
+    """
+    tensors = leaves([args, kwargs])
+    on_values = has_symbols(tensors) or any(isinstance(x, Value) for x in tensors)
+    if kwargs.get("training") is None and has_arrays(tensors) and not on_values:
+        return {**kwargs, "training": True}
+    return kwargs
 
 
 def is_array(x: Any) -> bool:

@@ -11,7 +11,15 @@ from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, InternalError, ShapeError
 from kerac.layers.base import Layer, as_float
 from kerac.layers.data_format import GivenDataFormat, channel_axis, from_last, to_last
-from kerac.layers.spatial import Padding, PaddingOrCausal, Sizes, check_ndim, positive, sizes
+from kerac.layers.spatial import (
+    Padding,
+    PaddingOrCausal,
+    Sizes,
+    check_ndim,
+    not_both_above_one,
+    positive,
+    sizes,
+)
 from kerac.regularizers import MaybeRegularizer
 from kerac.tracing import traced
 
@@ -116,11 +124,7 @@ class Convolution(WindowLayer, registered=False):
             raise CompileError(
                 f"{title}: padding is 'causal', but time is the only axis that has causes"
             )
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:  # type: ignore[arg-type]
-            raise CompileError(
-                f"{title}: strides is {self.strides} and dilation_rate is {self.dilation_rate}, "
-                "but only one of them may be above 1"
-            )
+        not_both_above_one(self, "strides", "dilation_rate")
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         channels = self.channels(input_shape)

@@ -10,7 +10,7 @@ from kerac.constraints import MaybeConstraint
 from kerac.initializers import Start
 from kerac.ir import Value, ops
 from kerac.ir.dims import DimLike
-from kerac.ir.errors import CompileError, ShapeError
+from kerac.ir.errors import ShapeError
 from kerac.layers.base import Layer
 from kerac.layers.data_format import GivenDataFormat, channel_axis, from_last, to_last
 from kerac.layers.dropout import check_share
@@ -19,7 +19,14 @@ from kerac.layers.masks import align
 from kerac.layers.random_numbers import is_random, keep
 from kerac.layers.recurrent import CellLayer
 from kerac.layers.recurrent_cells import Cell, OnesForForgetting
-from kerac.layers.spatial import Padding, Sizes, check_ndim, positive, sizes
+from kerac.layers.spatial import (
+    Padding,
+    Sizes,
+    check_ndim,
+    not_both_above_one,
+    positive,
+    sizes,
+)
 from kerac.regularizers import MaybeRegularizer
 from kerac.tracing import need_equal, traced
 
@@ -62,11 +69,7 @@ class ConvLSTMArguments(Layer, registered=False):
         self.data_format = self.data_format or "channels_last"
         check_share(self, "dropout", self.dropout)
         check_share(self, "recurrent_dropout", self.recurrent_dropout)
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:  # type: ignore[arg-type]
-            raise CompileError(
-                f"{type(self).__name__} {self.name!r}: strides is {self.strides} and "
-                f"dilation_rate is {self.dilation_rate}, but only one of them may be above 1"
-            )
+        not_both_above_one(self, "strides", "dilation_rate")
 
 
 class RankArgument(Layer, registered=False):

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from kerac.convert import Conversion
-from kerac.ir import Value
 from kerac.layers.arguments import call_signature
 from kerac.layers.base import Layer
-from kerac.layers.calling import has_arrays, has_symbols
+from kerac.layers.calling import trains_on_arrays
 from kerac.layers.inside import read_inside
 from kerac.layers.masks import mask_of
-from kerac.structure import leaves, map_structure
+from kerac.structure import map_structure
 
 LayerList = Annotated[
     list[Any],
@@ -33,11 +32,7 @@ class Pipeline(Layer):
     layers: LayerList
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        tensors = leaves([args, kwargs])
-        on_values = has_symbols(tensors) or any(isinstance(x, Value) for x in tensors)
-        if kwargs.get("training") is None and has_arrays(tensors) and not on_values:
-            kwargs["training"] = True
-        return super().__call__(*args, **kwargs)
+        return super().__call__(*args, **trains_on_arrays(args, kwargs))
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         for layer in self.layers:

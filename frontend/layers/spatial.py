@@ -70,6 +70,16 @@ def positive(layer: Any, *names: str) -> None:
             )
 
 
+def not_both_above_one(layer: Any, *names: str) -> None:
+    """At most one of two fields, each with a number for each axis, may have any above 1."""
+    first, second = (getattr(layer, name) for name in names)
+    if max(first) > 1 and max(second) > 1:
+        raise CompileError(
+            f"{type(layer).__name__} {layer.name!r}: {names[0]} is {first} and {names[1]} is "
+            f"{second}, but only one of them may be above 1"
+        )
+
+
 def check_ndim(shape: tuple[Any, ...], ndim: int) -> None:
     """An input must have `ndim` axes."""
     if len(shape) != ndim:

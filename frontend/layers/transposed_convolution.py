@@ -12,7 +12,7 @@ from kerac.ir.errors import CompileError
 from kerac.ir.transposed_convolution import transposed_convolution
 from kerac.layers.convolution import WindowLayer
 from kerac.layers.data_format import GivenDataFormat
-from kerac.layers.spatial import Padding, Sizes, positive
+from kerac.layers.spatial import Padding, Sizes, not_both_above_one, positive
 from kerac.regularizers import MaybeRegularizer
 from kerac.tracing import traced
 
@@ -67,11 +67,7 @@ class TransposedConvolution(WindowLayer, registered=False):
                 f"{title}: output_padding is {self.output_padding}, "
                 f"but must be less than strides, {self.strides}"
             )
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:  # type: ignore[arg-type]
-            raise CompileError(
-                f"{title}: strides is {self.strides} and dilation_rate is {self.dilation_rate}, "
-                "but only one of them may be above 1"
-            )
+        not_both_above_one(self, "strides", "dilation_rate")
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         shape = (*self.kernel_size, self.filters, self.channels(input_shape))  # type: ignore[misc]

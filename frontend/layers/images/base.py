@@ -12,13 +12,15 @@ from kerac.ir import Value, ops
 from kerac.ir.dims import DimLike
 from kerac.ir.errors import CompileError, ShapeError, UnsupportedError
 from kerac.layers.base import Layer, as_float
-from kerac.layers.calling import has_arrays, has_symbols
+from kerac.layers.calling import trains_on_arrays
 from kerac.layers.data_format import GivenDataFormat, from_last, to_last
 from kerac.layers.random_numbers import is_random, uniform
 from kerac.saving.config import SerializedObject
-from kerac.structure import leaves
 
 Interval = tuple[float, float]
+BYTES: Interval = (0.0, 255.0)
+"""The range of values of usual images."""
+
 Drawn = dict[str, Any]
 
 
@@ -47,12 +49,7 @@ class ImageLayer(Layer, keyword_only=True, registered=False):
         self.data_format = self.data_format or "channels_last"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        # As in Keras, arrays are changed unless the caller says that this is no training.
-        tensors = leaves([args, kwargs])
-        on_values = has_symbols(tensors) or any(isinstance(x, Value) for x in tensors)
-        if kwargs.get("training") is None and has_arrays(tensors) and not on_values:
-            kwargs["training"] = True
-        return super().__call__(*args, **kwargs)
+        return super().__call__(*args, **trains_on_arrays(args, kwargs))
 
     def call(self, inputs: Any) -> Any:
         if not isinstance(inputs, dict):

@@ -8,6 +8,7 @@ from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError
 from kerac.layers.data_format import GivenDataFormat
 from kerac.layers.images.base import (
+    BYTES,
     Drawn,
     ImageLayer,
     Interval,
@@ -20,7 +21,6 @@ from kerac.layers.images.base import (
 
 SMALLEST = 2.0**-23  # what float32 tells from 1
 EPSILON = 1e-7  # Keras's `backend.epsilon()`
-BYTES = (0.0, 255.0)
 
 
 class _Toned(ImageLayer):

@@ -9,11 +9,10 @@ import numpy as np
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, ShapeError
 from kerac.layers.data_format import GivenDataFormat
-from kerac.layers.images.base import Drawn, ImageLayer, Interval, clip, interval, rescaled
+from kerac.layers.images.base import BYTES, Drawn, ImageLayer, Interval, clip, interval, rescaled
 from kerac.layers.images.sampling import grid, length
 from kerac.layers.random_numbers import normal, uniform
 
-BYTES = (0.0, 255.0)
 Box = tuple[Value, Value, Value, Value]
 """Left, right, top and bottom of a part of each image, f32[N, 1, 1] each."""
 

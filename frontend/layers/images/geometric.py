@@ -6,7 +6,7 @@ import math
 from typing import Any, ClassVar, Literal
 
 from kerac.ir import Value, ops
-from kerac.ir.errors import CompileError, ShapeError
+from kerac.ir.errors import CompileError, InternalError, ShapeError
 from kerac.layers.data_format import GivenDataFormat
 from kerac.layers.images.base import Drawn, ImageLayer, interval
 from kerac.layers.images.resizing import resize
@@ -43,7 +43,7 @@ class _Warp(ImageLayer):
 
     def matrix(self, images: Value, drawn: Drawn) -> Matrix:
         """Where the pixels of a result come from."""
-        raise NotImplementedError
+        raise InternalError(f"{type(self).__name__} does not say where pixels come from")
 
     def transform(self, images: Value, drawn: Drawn) -> Value:
         matrix = self.matrix(images, drawn)

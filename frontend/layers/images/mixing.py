@@ -10,7 +10,7 @@ import numpy as np
 
 from kerac.ir import Value, ops
 from kerac.layers.data_format import GivenDataFormat
-from kerac.layers.images.base import Drawn, ImageLayer, Interval, clip, interval
+from kerac.layers.images.base import BYTES, Drawn, ImageLayer, Interval, clip, interval
 from kerac.layers.images.color import (
     RandomBrightness,
     RandomColorDegeneration,
@@ -34,7 +34,6 @@ from kerac.layers.images.geometric import (
 from kerac.layers.images.sampling import length
 from kerac.layers.random_numbers import normal, uniform
 
-BYTES = (0.0, 255.0)
 ATTEMPTS = 8  # of which each fails with a probability of less than 0.05
 
 

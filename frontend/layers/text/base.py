@@ -13,7 +13,7 @@ import numpy as np
 
 from kerac.ir import Value
 from kerac.ir.dims import DimLike, substitute, symbol
-from kerac.ir.errors import UnsupportedError
+from kerac.ir.errors import InternalError, UnsupportedError
 from kerac.ir.types import Shape, TensorType
 from kerac.layers.base import Layer
 from kerac.structure import leaves, map_structure
@@ -62,11 +62,11 @@ class TextLayer(Layer, registered=False):
 
     def encode(self, inputs: Any) -> Array:
         """What the layer makes of arrays."""
-        raise NotImplementedError
+        raise InternalError(f"{type(self).__name__} does not encode")
 
     def output_type(self, shapes: Any) -> TensorType:
         """The type of the result for inputs of these shapes."""
-        raise NotImplementedError
+        raise InternalError(f"{type(self).__name__} does not say what it returns")
 
     def compute_output_shape(self, *shapes: Any, **keywords: Any) -> Any:
         dims = [tuple(symbol("unknown") if n is None else n for n in shape) for shape in shapes]
