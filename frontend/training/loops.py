@@ -128,12 +128,8 @@ class Stepper:
         self._begin = self._end = None
         if hooks.listens(f"on_{phase}_batch_begin"):
             self._begin = lambda number: hooks.call(f"on_{phase}_batch_begin", number)
-        bars = [x for x in hooks.callbacks if isinstance(x, ProgbarLogger)]
         self.is_heard = any(
-            hooks.hears(callback, f"on_{phase}_batch_{when}")
-            for callback in hooks.callbacks
-            for when in ("begin", "end")
-            if callback not in bars
+            listeners(hooks, f"on_{phase}_batch_{when}") for when in ("begin", "end")
         )
         """Whether anybody but a progress bar listens to batches."""
         if hooks.listens(f"on_{phase}_batch_end"):
@@ -171,11 +167,17 @@ def batches_text(first: int, last: int) -> str:
     return f"batch {first + 1}" if first == last else f"batches {first + 1} to {last + 1}"
 
 
+def listeners(hooks: CallbackList, hook: str) -> list[Any]:
+    """The callbacks that hear a hook, but for progress bars."""
+    others = (x for x in hooks.callbacks if not isinstance(x, ProgbarLogger))
+    return [callback for callback in others if hooks.hears(callback, hook)]
+
+
 def teller(hooks: CallbackList, phase: str) -> Callable[[int, Callable[[], Logs]], None]:
     """What happens after a batch; records are read only where somebody wants them."""
     bars = [x for x in hooks.callbacks if isinstance(x, ProgbarLogger)]
     hook = f"on_{phase}_batch_end"
-    others = [x for x in hooks.callbacks if x not in bars and hooks.hears(x, hook)]
+    others = listeners(hooks, hook)
 
     def tell(number: int, read: Callable[[], Logs]) -> None:
         for bar in bars:
