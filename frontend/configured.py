@@ -13,7 +13,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from inspect import Parameter, Signature
 from typing import Any, ClassVar, Self, get_origin, get_type_hints
 
 from kerac.convert import NotConvertibleError, convert, describe, to_config
@@ -155,20 +154,6 @@ def _find_fields(cls: type[Configured]) -> dict[str, Field]:
             default = getattr(cls, name, REQUIRED)
             found[name] = Field(name, hints[name], default, base.keyword_only)
     return found
-
-
-def signature_of(cls: type[Configured]) -> Signature:
-    """The fields of a class as the parameters of a function."""
-    parameters = [
-        Parameter(
-            field.name,
-            Parameter.KEYWORD_ONLY if field.keyword_only else Parameter.POSITIONAL_OR_KEYWORD,
-            default=Parameter.empty if field.default is REQUIRED else field.default,
-            annotation=field.kind,
-        )
-        for field in fields(cls).values()
-    ]
-    return Signature(sorted(parameters, key=lambda parameter: parameter.kind))
 
 
 def suggestion(word: str, known: Mapping[str, Any] | list[str]) -> str:

@@ -142,15 +142,6 @@ def model_from_json(text: str, custom_objects: Mapping[str, Any] | None = None) 
         return build_model(config, label)
 
 
-def model_from_config(
-    config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
-) -> Any:
-    """Make a model from its serialized form, with new weights."""
-    label = "the config of a model"
-    with custom(custom_objects):
-        return build_model(decode_config(dict(config), label), label)
-
-
 def build_model(described: SerializedObject, label: str) -> Model:
     """The model that a file describes; everything it uses that is not known is refused at once."""
     refuse_unknown_layers(described, kinds_known(described), label)
