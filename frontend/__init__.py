@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# What only training needs is imported when it is first named: importing kerac stays quick.
-_ONLY_IN_TRAINING = (
+# What training needs is imported when it is first named: importing kerac stays quick.
+_WHEN_NAMED = (
     *("callbacks", "config", "datasets", "losses", "metrics", "mixed_precision", "ops"),
     *("optimizers", "preprocessing"),
 )
@@ -45,7 +45,7 @@ _ONLY_IN_TRAINING = (
 
 def __getattr__(name: str) -> Any:
     """The package of that name, imported now."""
-    if name in _ONLY_IN_TRAINING:
+    if name in _WHEN_NAMED:
         return import_module(f"kerac.{name}")
     raise AttributeError(f"module 'kerac' has no attribute {name!r}")
 
