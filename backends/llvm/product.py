@@ -96,14 +96,14 @@ class Product:
         vectors = -(-columns // k.lanes) if isinstance(columns, int) else 4
         height = inner if isinstance(inner, int) else MANY_ROWS
         row_bytes = self.left.row * 4 if isinstance(self.left.row, int) else 4
-        tile = choose_tile(k.target, height, vectors, row_bytes)
-        if isinstance(columns, int):
-            tiles = likely_tiles(k.target, height, vectors, row_bytes)
-            tile = k.lowering.schedules.choose("tile", k.group.head, tiles)
         extents = (self.rows.outer, inner)
         if not isinstance(columns, int):
+            tile = choose_tile(k.target, height, vectors, row_bytes)
             symbolic_columns(k, tile, extents, k.dim(columns), self.whole)
-        elif self._is_deep(tile):
+            return
+        tiles = likely_tiles(k.target, height, vectors, row_bytes)
+        tile = k.lowering.schedules.choose("tile", k.group.head, tiles)
+        if self._is_deep(tile):
             many = k.compare("greater_equal", k.dim(inner), tile.rows)
             k.when(many, lambda: self._in_turns(tile, columns))
             few = k.compare("less", k.dim(inner), tile.rows)
