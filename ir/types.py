@@ -148,6 +148,13 @@ def parse_type(node: ast.expr) -> Type:
     raise FormatError(f"`{ast.unparse(node)}` is not a type")
 
 
+def check_types(expected: Mapping[str, tuple[TensorType | None, TensorType]]) -> None:
+    """By name the type of an operand, None if it is absent, and the one it must have."""
+    for name, (given, wanted) in expected.items():
+        if given is not None and given != wanted:
+            raise ShapeError(f"{name} must be {wanted}, but is {given}")
+
+
 def known_shape(shape: Shape) -> tuple[int, ...]:
     """`shape`, all of whose dimensions must be numbers, as they are once there are arrays."""
     return tuple(known_dim(dim) for dim in shape)

@@ -10,7 +10,7 @@ from kerac.ir.dims import DimLike
 from kerac.ir.errors import ShapeError
 from kerac.ir.graph import Value
 from kerac.ir.op import Array, Op
-from kerac.ir.types import TensorType
+from kerac.ir.types import TensorType, check_types
 
 
 def product_back(x: Array, matrix: Array, scale: Array | None) -> Array:
@@ -76,9 +76,7 @@ class LinearRecurrence(Op):
             "initial_cell": (initial_cell, state),
             "scale": (scale, entry.with_shape((batch, wide))),
         }
-        for name, (given, wanted) in expected.items():
-            if given is not None and given != wanted:
-                raise ShapeError(f"{name} must be {wanted}, but is {given}")
+        check_types(expected)
         has_cell = to_cell is not None or initial_cell is not None
         return (entry, state, entry, state) if has_cell else (entry, state)
 

@@ -9,7 +9,7 @@ import numpy as np
 from kerac.ir.errors import ShapeError
 from kerac.ir.op import Array, Op
 from kerac.ir.ops.movement import check_axis
-from kerac.ir.types import TensorType
+from kerac.ir.types import TensorType, check_types
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,8 @@ class BatchNorm(Op):
     ) -> TensorType:
         check_axis(self.axis, x.ndim)
         expected = TensorType(x.dtype, (x.shape[self.axis],))
-        for name, given in (
-            ("mean", mean),
-            ("variance", variance),
-            ("gamma", gamma),
-            ("beta", beta),
-        ):
-            if given is not None and given != expected:
-                raise ShapeError(f"{name} must be {expected}, but is {given}")
+        operands = {"mean": mean, "variance": variance, "gamma": gamma, "beta": beta}
+        check_types({name: (given, expected) for name, given in operands.items()})
         return x
 
     def evaluate(
@@ -77,9 +71,7 @@ class LayerNorm(Op):
         if list(self.axes) != sorted(set(self.axes)) or not self.axes:
             raise ShapeError(f"axes {self.axes} must be ascending and different")
         expected = TensorType(x.dtype, tuple(x.shape[axis] for axis in self.axes))
-        for name, given in (("gamma", gamma), ("beta", beta)):
-            if given is not None and given != expected:
-                raise ShapeError(f"{name} must be {expected}, but is {given}")
+        check_types({"gamma": (gamma, expected), "beta": (beta, expected)})
         return x
 
     def evaluate(self, x: Array, gamma: Array | None = None, beta: Array | None = None) -> Array:

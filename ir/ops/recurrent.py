@@ -23,7 +23,7 @@ from kerac.ir.mathematics import NUMPY
 from kerac.ir.op import Array, Op
 from kerac.ir.ops.activation import Sigmoid, Tanh, activation_of
 from kerac.ir.ops.elementwise import Unary
-from kerac.ir.types import TensorType
+from kerac.ir.types import TensorType, check_types
 
 TANH = Tanh()
 SIGMOID = Sigmoid()
@@ -73,9 +73,7 @@ class Recurrent(Op, abstract=True):
             "scale": (scale, TensorType(x.dtype, (batch, wide))),
             **{f"initial state {i}": (given, state) for i, given in enumerate(states)},
         }
-        for name, (given, wanted) in expected.items():
-            if given is not None and given != wanted:
-                raise ShapeError(f"{name} must be {wanted}, but is {given}")
+        check_types(expected)
         return (x.with_shape((batch, steps, units)), *(state for _ in states))
 
     def multiply_adds(self, result: Value) -> DimLike:

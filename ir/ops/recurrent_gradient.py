@@ -13,7 +13,7 @@ from kerac.ir.mathematics import NUMPY
 from kerac.ir.op import Array, Op
 from kerac.ir.ops.linear_recurrence import product_back
 from kerac.ir.ops.recurrent import TANH
-from kerac.ir.types import TensorType
+from kerac.ir.types import TensorType, check_types
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,7 @@ class LSTMGradient(Op):
             "cell": (cell, row),
             "scale": (scale, cells.with_shape((batch, 4 * units))),
         }
-        for name, (given, wanted) in expected.items():
-            if given is not None and given != wanted:
-                raise ShapeError(f"{name} must be {wanted}, but is {given}")
+        check_types(expected)
         return (gates, row, row)
 
     def multiply_adds(self, result: Value) -> DimLike:
