@@ -43,6 +43,11 @@ def measure(
 @click.option("--peer", "peers", multiple=True, help="Only these; can be given several times.")
 @click.option("--seconds", default=3.0, show_default=True, help="How long to time a contestant.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@click.option(
+    "--into",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A file that holds the table so far, from the first network on.",
+)
 def main(
     networks: tuple[str, ...],
     batches: tuple[int, ...],
@@ -50,6 +55,7 @@ def main(
     peers: tuple[str, ...],
     seconds: float,
     as_json: bool,
+    into: Path | None,
 ) -> None:
     """Time NETWORKS (default: all) compiled by kerac, beside its peers."""
     talk = Console(stderr=True)
@@ -62,10 +68,11 @@ def main(
         if not peer.is_installed:
             talk.print(f"{peer.name} is not installed")
     rivals = [peer for peer in rivals if peer.is_installed]
-    reports = [
-        measure(name, batch, count, seconds, rivals, talk)
-        for name, count, batch in product(networks or ALL_NETWORKS, threads, batches)
-    ]
+    reports = []
+    for name, count, batch in product(networks or ALL_NETWORKS, threads, batches):
+        reports.append(measure(name, batch, count, seconds, rivals, talk))
+        if into:
+            into.write_text(as_table(reports))
     if as_json:
         json.dump([report.as_dict() for report in reports], sys.stdout, indent=2)
         print()
