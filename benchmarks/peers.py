@@ -70,16 +70,21 @@ def prepare_tensorflow(job: Job) -> Run:
 
 
 def prepare_litert(job: Job) -> Run:
-    """LiteRT with XNNPACK, on what TensorFlow's converter makes of the model."""
+    """LiteRT with XNNPACK, on what TensorFlow's converter makes of the model.
+
+    The weights are constants of the graph: XNNPACK takes no convolution whose filter is a variable.
+    """
     import tensorflow
     from ai_edge_litert.interpreter import Interpreter
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     model = load_keras(job.model)
     signature = [tensorflow.TensorSpec(a.shape, a.dtype) for a in job.inputs.values()]
     function = tensorflow.function(
         lambda *tensors: as_list(model(single(tensors), training=False)), input_signature=signature
     ).get_concrete_function()
-    converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([function], model)
+    frozen = convert_variables_to_constants_v2(function)
+    converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([frozen])
     interpreter = Interpreter(model_content=converter.convert(), num_threads=job.threads)
     interpreter.allocate_tensors()
     places = [detail["index"] for detail in interpreter.get_input_details()]
