@@ -15,10 +15,10 @@ from kerac import (
     saving,
     utils,
 )
-from kerac.compile import compile, compile_library, compile_trainer, export_onnx
+from kerac.compile import compile, compile_library, compile_trainer, export_onnx, load
 from kerac.layers import Input, Layer
 from kerac.models import Model, Sequential
-from kerac.runtime import Executable, load
+from kerac.runtime import Executable
 from kerac.variable import Variable
 
 if TYPE_CHECKING:

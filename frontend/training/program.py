@@ -50,7 +50,7 @@ class Program:
         self, inputs: Sequence[Array], outputs: Sequence[Array], key: Array, moving: int, steps: int
     ) -> None:
         from kerac.backends.llvm.repeat import repeat_address
-        from kerac.runtime.executable import Steps
+        from kerac.runtime.frames import Steps
 
         many = Steps(steps, moving, repeat_address(), key.ctypes.data + key.itemsize)
         self.executable.run_steps(inputs, outputs, many, not self._is_checked)
