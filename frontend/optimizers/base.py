@@ -157,7 +157,9 @@ class Optimizer(Configured, keyword_only=True):
 
     def _variable(self, name: str, shape: tuple[int, ...], dtype: str, initial: float) -> Variable:
         path = f"{self.name}/{name}"
-        return Variable(name, path, shape, dtype, Constant(value=initial), trainable=False)
+        return Variable(
+            Constant(value=initial), shape, dtype, trainable=False, name=name, path=path
+        )
 
     def exclude_from_weight_decay(
         self, var_list: Iterable[Variable] | None = None, var_names: Sequence[str] | None = None
