@@ -111,7 +111,8 @@ class OnnxMathematics:
         return x.node("Erf", x)
 
     def gelu(self, x: Tensor) -> Tensor:
-        return gelu_by_erf(self, x)
+        result: Tensor = gelu_by_erf(self, x)
+        return result
 
     def sin(self, x: Tensor) -> Tensor:
         return x.node("Sin", x)
