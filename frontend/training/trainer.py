@@ -129,6 +129,7 @@ class Trainer:
     ) -> History:
         """Train for `epochs` epochs; returns what was recorded of each."""
         from kerac.callbacks.history import History
+        from kerac.config import limited_epochs
         from kerac.training import loops
         from kerac.training.arrays import split_off
         from kerac.training.batches import Epochs
@@ -144,6 +145,7 @@ class Trainer:
             size = validation_batch_size or batch_size
             validation = Epochs(loops.validation_batches(validation_data, size), validation_steps)
         data = Epochs(batches, steps_per_epoch)
+        epochs = limited_epochs(epochs)
         hooks = self._hooks(callbacks, verbose, data.count, epochs, add_history=True)
         self.history = hooks.find(History)
         self._fit = loops.Fit(self, session, hooks, data, validation, validation_freq)
