@@ -46,7 +46,7 @@ from kerac.backends.llvm.window import (
     row_number,
     window_axes,
 )
-from kerac.backends.llvm.winograd import Winograd, is_transformed
+from kerac.backends.llvm.winograd_stripes import choose_form, lower_transformed
 from kerac.ir.dims import DimLike, known_dim
 from kerac.ir.graph import Value
 from kerac.ir.ops.convolution import Convolution
@@ -64,8 +64,8 @@ def lower_convolution(lowering: Lowering, group: Group) -> None:
     axes = axes_of(op, x, kernel, anchor)
     if is_pointwise(op, axes):
         multiply_rows(lowering, group, x.shape[:-1], kernel)
-    elif is_transformed(lowering, op, axes, anchor):
-        Winograd(lowering, group, axes).emit()
+    elif (form := choose_form(lowering, op, axes, anchor)) is not None:
+        lower_transformed(lowering, group, axes, form)
     else:
         copy = None
         if needs_padded_copy(axes[-1]):

@@ -90,6 +90,13 @@ def _valid(axis: Axis, first: int, rows: int, element: int) -> tuple[int, ...]:
     return tuple(row for row, place in enumerate(places) if 0 <= place < length)
 
 
+def share_inside(axis: Axis) -> float:
+    """What part of all windows along an axis of fixed length lies inside it."""
+    positions = known_dim(axis.positions)
+    reached = sum(len(_valid(axis, 0, positions, element)) for element in range(axis.window))
+    return reached / (positions * axis.window)
+
+
 def over_last_axis(
     k: KernelBuilder, axis: Axis, rows: int, tile: Callable[[Index, int, Reached | None], None]
 ) -> None:

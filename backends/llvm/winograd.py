@@ -4,8 +4,9 @@ Tiles of 4 x 4 results need 36 products of transformed elements and filters for 
 the direct way needs 144. Bands of tiles are worked on one after the other: their elements are
 transformed once; then tasks, each for a block of columns and a stripe of the band, multiply, sum,
 and transform the sums back. Transformed filters are four times as large as the filters, so they are
-made at every run instead of being kept in the model: few of them once for all bands, many of them
-by each task, some channels at a time, into memory that stays in the cache.
+made at every run instead of being kept in the model: some of them once for all bands, many of them
+by each task, some channels at a time, into memory that stays in the cache. Where there are few, see
+`winograd_stripes.py`.
 
 The sum of each product runs over the channels in order, whatever the blocking, and a tile knows
 nothing of the others, so results depend on neither the batch nor the number of threads.
@@ -15,57 +16,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import Index
 from kerac.backends.llvm.lowering import Lowering
-from kerac.backends.llvm.packing import Columns, constant_array
-from kerac.backends.llvm.pointwise import Part, Position
-from kerac.backends.llvm.register_tiles import finish_tile
+from kerac.backends.llvm.packing import Columns
 from kerac.backends.llvm.window import Axis
-from kerac.backends.llvm.winograd_elements import ElementTransform
+from kerac.backends.llvm.winograd_elements import ElementTransform, Factors, Tile
 from kerac.backends.llvm.winograd_layout import Layout, Piece, Stripe
 from kerac.backends.llvm.winograd_products import Products, transform_filters
-from kerac.backends.llvm.winograd_schedule import FEW_CHANNELS, FILTER, Shape, is_faster
-from kerac.backends.llvm.winograd_transforms import (
-    INPUTS,
-    OUTPUTS,
-    PRODUCTS,
-    WINDOW,
-    transform_products,
-)
-from kerac.ir.graph import Value
-from kerac.ir.ops.convolution import Convolution
-from kerac.ir.types import known_shape
-
-
-def is_transformed(
-    lowering: Lowering, op: Convolution, axes: Sequence[Axis], result: Value
-) -> bool:
-    """Whether the transforms serve, are allowed, and are faster; the batch does not matter.
-
-    Where they serve, faster is what an estimate says, unless something else was found.
-
-    Weights that are no constants are those of training, where gradients want the sums as they are.
-    """
-    fits = (
-        lowering.target.winograd
-        and op.groups == 1
-        and result.dtype == "f32"
-        and constant_array(result.operands[1]) is not None
-        and len(axes) == 2
-        and all(axis.window == WINDOW and axis.stride == axis.dilation == 1 for axis in axes)
-        and all(isinstance(axis.length, int) for axis in axes)
-    )
-    if not fits:
-        return False
-    *positions, filters = known_shape(result.shape[1:])
-    (channels,) = known_shape(result.operands[1].shape[2:3])
-    faster = is_faster(Shape(positions[0], positions[1], channels, filters), lowering.target)
-    ways = {"transformed": True, "direct": False}
-    ordered = dict(sorted(ways.items(), key=lambda way: way[1] != faster))
-    return lowering.schedules.choose("way", result, ordered)
+from kerac.backends.llvm.winograd_results import ResultTransform, Sums
+from kerac.backends.llvm.winograd_schedule import FEW_CHANNELS, FILTER
+from kerac.backends.llvm.winograd_transforms import BY_FOUR, INPUTS, OUTPUTS, PRODUCTS
 
 
 class Winograd:
@@ -75,8 +37,12 @@ class Winograd:
         self.lowering = lowering
         self.layout = Layout(lowering, group, axes)
         self.k = self.layout.k
-        self.elements = ElementTransform(self.layout)
-        self.halves = self.k.local("halves", "f32", OUTPUTS * INPUTS * self.k.lanes)
+        layout = self.layout
+        self.elements = ElementTransform(
+            layout.k, layout.x, layout.pitch, layout.channels, BY_FOUR, *layout.windows
+        )
+        halves = layout.k.local("halves", "f32", OUTPUTS * INPUTS * layout.k.lanes)
+        self.results = ResultTransform(layout.k, layout.shape, BY_FOUR, halves)
 
     def emit(self) -> None:
         """Build and launch the kernel."""
@@ -101,7 +67,7 @@ class Winograd:
         k, layout, columns = self.k, self.layout, self.layout.shape.tile_columns
         k.parallel(
             {"row": rows, "chunk": layout.chunks},
-            partial(self.elements.row, first),
+            partial(self._row, first),
             cost=columns * layout.blocking.channels * PRODUCTS,
         )
         work = layout.channels * PRODUCTS * layout.blocking.vectors * k.lanes
@@ -117,6 +83,23 @@ class Winograd:
             some,
             cost=k.multiply(k.minimum(tiles, most), work),
         )
+
+    def _row(self, first: Index, number: Index, chunk: Index) -> None:
+        """The elements of row `number` of the band that begins in row `first`, a chunk of them."""
+        k, layout = self.k, self.layout
+        columns, rows = layout.shape.tile_columns, layout.shape.tile_rows
+        through = k.add(first, number)
+        image, row = k.quotient(through, rows), k.remainder(through, rows)
+        start = k.multiply(chunk, layout.blocking.channels)
+        stop = k.minimum(k.add(start, layout.blocking.channels), layout.channels)
+
+        def one(column: Index) -> None:
+            tile = k.add(k.multiply(number, columns), column)
+            place = layout.element_place(chunk, 0, tile)
+            factors = Factors(layout.elements, place, layout.element_pitch)
+            self.elements.tile(Tile(image, row, column, start, stop), factors)
+
+        k.loop("tile", 0, columns, one)
 
     def _keep_filters(self) -> None:
         """Transform all filters."""
@@ -181,7 +164,11 @@ class Winograd:
             products.add(k.add(piece.stripe.start, tile), layout.sum_place(piece, waiting), height)
 
             def one(r: Index) -> None:
-                self._results(piece, tile + r, layout.sum_place(piece, k.add(waiting, r)))
+                number = k.add(k.add(piece.stripe.start, tile), r)
+                number = k.add(k.multiply(piece.stripe.row, layout.shape.tile_columns), number)
+                place = layout.sum_place(piece, k.add(waiting, r))
+                sums = Sums(layout.sums, place, layout.sum_pitch(piece))
+                self.results.tile(number, piece.part, sums)
 
             def every_one() -> None:
                 k.loop("r", 0, height, one)
@@ -194,49 +181,3 @@ class Winograd:
             stop = k.add(done, k.multiply(some, height))
             k.loop("t", done, stop, partial(some_tiles, height), step=height)
             done = stop
-
-    def _results(self, piece: Piece, tile: Index, sums: Index) -> None:
-        """Transform the sums of a tile back, and finish its results."""
-        k, shape = self.k, self.layout.shape
-        tile = k.add(piece.stripe.start, tile)
-        row = piece.stripe.row + k.quotient(tile, shape.tile_columns)
-        x = k.multiply(k.remainder(tile, shape.tile_columns), OUTPUTS)
-        image = k.quotient(row, shape.tile_rows)
-        y = k.multiply(k.remainder(row, shape.tile_rows), OUTPUTS)
-        lines = k.minimum(k.subtract(shape.height, y), OUTPUTS)
-        place = image * shape.height + y
-        for vector in range(piece.part.vectors):
-            self._along_columns(piece, sums + vector * k.lanes)
-            first = k.add(piece.part.first, vector * k.lanes)
-            part = Columns(first, 1, piece.part.mask_of(vector))
-            k.loop("a", 0, lines, partial(self._line, place, x, part))
-
-    def _along_columns(self, piece: Piece, sums: Index) -> None:
-        k, lanes, pitch = self.k, self.k.lanes, self.layout.sum_pitch(piece)
-
-        def column(j: Index) -> None:
-            places = [sums + k.multiply(i * INPUTS + j, pitch) for i in range(INPUTS)]
-            products = [k.load(self.layout.sums, place, lanes) for place in places]
-            for a, value in enumerate(transform_products(k, products)):
-                k.store(self.halves, (a * INPUTS + j) * lanes, value)
-
-        k.loop("j", 0, INPUTS, column)
-
-    def _line(self, place: Index, x: Index, part: Columns, a: Index) -> None:
-        """Finish neighbouring results, those within the image."""
-        k, lanes, width = self.k, self.k.lanes, self.layout.shape.width
-        ndim = self.layout.anchor.ndim
-        halves = [k.load(self.halves, (a * INPUTS + j) * lanes, lanes) for j in range(INPUTS)]
-        certain = width % OUTPUTS or OUTPUTS  # results that even the last tile has
-
-        def finish(value: Any, b: int) -> None:
-            def position(_: int, column: Index) -> Position:
-                row = Part(k.add(place, a), 0, ndim - 2)
-                parts = (row, Part(k.add(x, b), ndim - 2, ndim - 1))
-                return Position((*parts, Part(column, ndim - 1, ndim)))
-
-            finish_tile(k, [value], 1, part, position)
-
-        for b, value in enumerate(transform_products(k, halves)):
-            inside = True if b < certain else k.compare("less", k.add(x, b), width)
-            k.when(inside, partial(finish, value, b))

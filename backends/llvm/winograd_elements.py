@@ -2,122 +2,165 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from kerac.backends.llvm.kernel import Index, Kind, Mask
-from kerac.backends.llvm.window import Span, clamped_range, spans
-from kerac.backends.llvm.winograd_layout import Layout
-from kerac.backends.llvm.winograd_transforms import INPUTS, OUTPUTS, PRODUCTS, transform_inputs
+from kerac.backends.llvm.kernel import Index, Mask, Pointer, Register
+from kerac.backends.llvm.lowering import GroupKernel
+from kerac.backends.llvm.window import Axis, clamped_range
+from kerac.backends.llvm.winograd_transforms import Form, Load
+from kerac.ir.dims import known_dim
+
+FAR = 1 << 16  # elements of an image that come from beyond the second-level cache
 
 
 @dataclass(frozen=True)
-class _Row:
-    """A row of tiles, and some channels of it: `number` counts in the band."""
+class Tile:
+    """A tile of an image, by the numbers of its row and column, and channels `first` to `stop`.
 
-    number: Index
-    low: Index  # the lines of its tiles that lie inside the array
-    high: Index
-    line: Index  # of all images together: the first of its tiles
-    chunk: Index
+    Channels that the last vector has beyond the last one become zeros.
+    """
+
+    image: Index
+    row: Index
+    column: Index
+    first: Index
+    stop: Index
+
+
+@dataclass(frozen=True)
+class Factors:
+    """Where the factors of a tile go: those of a product lie `pitch` elements from the next's."""
+
+    pointer: Pointer
+    place: Index
+    pitch: int
 
 
 class ElementTransform:
-    """The transform of one row of tiles after the other."""
+    """The transform of one tile after the other.
 
-    def __init__(self, layout: Layout) -> None:
-        self.layout, self.k = layout, layout.k
-        self.lines = self.k.local("lines", "f32", PRODUCTS * self.k.lanes)
+    `down` and `across` are the axes with what a tile reads as one window.
+    """
 
-    def row(self, first: Index, number: Index, chunk: Index) -> None:
-        """Row `number` of the band that begins in row `first`, and a chunk of its channels."""
-        k, layout, down = self.k, self.layout, self.layout.down
-        through = k.add(first, number)
-        rows = layout.shape.tile_rows
-        image, y = k.quotient(through, rows), k.remainder(through, rows)
-        low, high = clamped_range(k, down, y)
-        line = k.subtract(image * k.dim(down.length) + y * OUTPUTS, k.dim(down.before))
-        row = _Row(number, low, high, line, chunk)
-        depth, lanes = layout.blocking.channels, k.lanes
-        left = layout.channels - (layout.chunks - 1) * depth
-        rest = -(-left // lanes) * lanes
-        mask = k.tail_mask(left - rest + lanes, lanes)
-        if rest == depth and mask is None:
-            self._every_tile(row, depth, None)
-            return
-        last = layout.chunks - 1
-        k.when(k.compare("less", chunk, last), partial(self._every_tile, row, depth, None))
-        k.when(k.compare("equal", chunk, last), partial(self._every_tile, row, rest, mask))
-
-    def _every_tile(self, row: _Row, channels: int, mask: Mask) -> None:
-        for span in spans(self.layout.across, 1):
-            self.k.loop(
-                "tile",
-                span.first,
-                span.first + span.count,
-                partial(self._tile, row, channels, mask, span),
-            )
-
-    def _tile(self, row: _Row, channels: int, mask: Mask, span: Span, tile: Index) -> None:
-        k, layout = self.k, self.layout
-        across, lanes = layout.across, k.lanes
-        first = row.line * k.dim(across.length) + tile * OUTPUTS
-        place = k.multiply(k.subtract(first, k.dim(across.before)), layout.pitch)
-        place = k.add(place, k.multiply(row.chunk, layout.blocking.channels))
-        number = row.number * layout.shape.tile_columns + tile
-        target = layout.element_place(row.chunk, 0, number)
-
-        def vector(c: Index, mask: Mask = None) -> None:
-            self._along_lines(row, place + c, span.valid, mask)
-            self._along_columns(target + c)
-
-        full = channels if mask is None else channels - lanes
-        k.loop("c", 0, full, vector, step=lanes)
-        if mask is not None:
-            vector(full, mask)
-
-    def _along_lines(
-        self, row: _Row, place: Index, valid: Sequence[Sequence[int]], mask: Mask
+    def __init__(
+        self, k: GroupKernel, x: Pointer, pitch: Index, channels: int, form: Form, *axes: Axis
     ) -> None:
-        """Transform along each line of a tile; those beyond the border are zeros."""
-        k, lanes, layout = self.k, self.k.lanes, self.layout
-        line_pitch = k.multiply(layout.pitch, k.dim(layout.across.length))
-        kind = Kind("f32", lanes)
+        self.k, self.x, self.pitch, self.channels, self.form = k, x, pitch, channels, form
+        self.down, self.across = axes
+        self.is_padded = any(axis.padded for axis in axes)
+        lengths = [known_dim(axis.length) for axis in axes]
+        self.is_far = lengths[0] * lengths[1] * channels > FAR
+        if self.is_padded:
+            self.patch = k.local("patch", "f32", form.products * k.lanes)
 
-        def write(line: Index, values: Sequence[Any]) -> None:
-            for j, value in enumerate(values):
-                k.store(self.lines, (line * INPUTS + j) * lanes, value)
+    def tile(self, tile: Tile, factors: Factors) -> None:
+        """Write the factors of a tile."""
+        k, inputs = self.k, self.form.inputs
+        lines = clamped_range(k, self.down, tile.row)
+        columns = clamped_range(k, self.across, tile.column)
+        inside = k.multiply(k.subtract(lines[1], lines[0]), k.subtract(columns[1], columns[0]))
+        is_whole = k.compare("equal", inside, inputs**2)
+        k.when(is_whole, partial(self._whole, tile, factors))
+        if self.is_padded:
+            is_part = k.compare("less", inside, inputs**2)
+            k.when(is_part, partial(self._part, tile, factors, lines, columns))
 
-        def inside(line: Index) -> None:
-            start, zero = place + line * line_pitch, k.number(0.0, kind)
-            elements = [
-                k.load(layout.x, start + k.multiply(layout.pitch, j), lanes, mask)
-                if reached
-                else zero
-                for j, reached in enumerate(valid)
-            ]
-            # of the next tile, which may come from far away
-            for j in range(INPUTS - OUTPUTS, INPUTS):
-                k.prefetch(layout.x, start + k.multiply(layout.pitch, j + OUTPUTS))
-            write(line, transform_inputs(k, elements))
+    def _whole(self, tile: Tile, factors: Factors) -> None:
+        """A tile that lies inside the array."""
+        k = self.k
+        start = self._place(tile, 0, 0)
 
-        def outside(line: Index) -> None:
-            write(line, [k.number(0.0, kind)] * INPUTS)
+        def vector(c: Index) -> None:
+            if self.is_far:
+                k.loop("line", 0, self.form.inputs, partial(self._prefetch, tile, c))
+            mask = self._mask(c)
 
-        k.loop("line", 0, row.low, outside)
-        k.loop("line", row.low, row.high, inside)
-        k.loop("line", row.high, INPUTS, outside)
+            def load(line: Index, column: int) -> Register:
+                lines = k.multiply(line, self._line_pitch)
+                place = k.add(k.add(start, lines), k.multiply(self.pitch, column))
+                return k.load(self.x, k.add(place, c), k.lanes, mask)
 
-    def _along_columns(self, target: Index) -> None:
-        """Transform along the columns of a tile, and write the factors of its products."""
-        k, lanes = self.k, self.k.lanes
+            self._transform(load, factors, k.subtract(c, tile.first))
 
-        def column(j: Index) -> None:
-            elements = [k.load(self.lines, (i * INPUTS + j) * lanes, lanes) for i in range(INPUTS)]
-            for i, value in enumerate(transform_inputs(k, elements)):
-                place = target + (i * INPUTS + j) * self.layout.element_pitch
-                k.store(self.layout.elements, place, value)
+        k.loop("c", tile.first, tile.stop, vector, step=k.lanes)
 
-        k.loop("j", 0, INPUTS, column)
+    def _part(
+        self, tile: Tile, factors: Factors, lines: tuple[Index, ...], columns: tuple[Index, ...]
+    ) -> None:
+        """A tile with elements beyond the border, which are zeros: the others are copied."""
+        k, inputs = self.k, self.form.inputs
+
+        def zero(place: Index) -> None:
+            k.store(self.patch, place, 0.0, lanes=k.lanes)
+
+        k.loop("place", 0, inputs**2 * k.lanes, zero, step=k.lanes)
+
+        def vector(c: Index) -> None:
+            mask = self._mask(c)
+
+            def line(i: Index) -> None:
+                start = k.add(self._place(tile, i, 0), c)
+
+                def element(j: Index) -> None:
+                    value = k.load(self.x, k.add(start, k.multiply(self.pitch, j)), k.lanes, mask)
+                    k.store(self.patch, k.multiply(k.add(i * inputs, j), k.lanes), value)
+
+                k.loop("j", columns[0], columns[1], element)
+
+            k.loop("i", lines[0], lines[1], line)
+
+            def load(line: Index, column: int) -> Register:
+                place = k.multiply(k.add(k.multiply(line, inputs), column), k.lanes)
+                return k.load(self.patch, place, k.lanes)
+
+            self._transform(load, factors, k.subtract(c, tile.first))
+
+        k.loop("c", tile.first, tile.stop, vector, step=k.lanes)
+
+    def _transform(self, load: Load, factors: Factors, channel: Index) -> None:
+        k, pitch = self.k, factors.pitch
+        start = k.add(factors.place, channel)
+
+        def store(line: Index, column: int, value: Any) -> None:
+            place = k.add(start, k.multiply(line, pitch))
+            k.store(factors.pointer, k.add(place, column * self.form.inputs * pitch), value)
+
+        def number(place: Index) -> Register:
+            # numbers in the code would stay in registers that the products need
+            points = k.read(k.lowering.constant(self.form.points, "points"))
+            return k.broadcast(k.load(points, place), k.lanes)
+
+        self.form.transform_tile(k, load, store, number)
+
+    def _mask(self, c: Index) -> Mask:
+        """Of the channels from `c` on that there are."""
+        k = self.k
+        if self.channels % k.lanes == 0:
+            return None
+        return k.tail_mask(k.subtract(self.channels, c), k.lanes)
+
+    def _prefetch(self, tile: Tile, c: Index, line: Index) -> None:
+        """Ask for what the next tile reads beyond this one."""
+        k, form = self.k, self.form
+        start = k.add(self._place(tile, line, form.inputs), c)
+        for j in range(form.outputs):
+            k.prefetch(self.x, k.add(start, k.multiply(self.pitch, j)))
+
+    @property
+    def _line_pitch(self) -> Index:
+        pitch: Index = self.k.multiply(self.pitch, self.k.dim(self.across.length))
+        return pitch
+
+    def _place(self, tile: Tile, line: Index, column: Index) -> Index:
+        """Where the first channel of an element of the tile lies."""
+        k, outputs = self.k, self.form.outputs
+        y = k.add(k.multiply(tile.row, outputs), line)
+        y = k.subtract(y, k.dim(self.down.before))
+        y = k.add(k.multiply(tile.image, k.dim(self.down.length)), y)
+        x = k.add(k.multiply(tile.column, outputs), column)
+        x = k.subtract(x, k.dim(self.across.before))
+        place = k.add(k.multiply(y, k.dim(self.across.length)), x)
+        start: Index = k.multiply(place, self.pitch)
+        return start

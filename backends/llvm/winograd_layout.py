@@ -13,7 +13,7 @@ from kerac.backends.llvm.plan import Buffer
 from kerac.backends.llvm.run_time_packing import packed_weights
 from kerac.backends.llvm.window import Axis
 from kerac.backends.llvm.winograd_schedule import Shape, choose_blocking
-from kerac.backends.llvm.winograd_transforms import INPUTS, OUTPUTS, PRODUCTS, WINDOW
+from kerac.backends.llvm.winograd_transforms import BY_FOUR, PRODUCTS, WINDOW, Form
 from kerac.ir.dims import known_dim
 from kerac.ir.errors import InternalError
 from kerac.ir.types import TensorType
@@ -27,10 +27,15 @@ def apart(size: int) -> int:
     return (lines + (lines + 1) % 2) * LINE
 
 
-def windows_of_tiles(axis: Axis, tiles: int) -> Axis:
-    """The axis with the elements that a tile reads as one window; the last may reach beyond."""
-    after = (tiles - 1) * OUTPUTS + INPUTS - known_dim(axis.before) - known_dim(axis.length)
-    return Axis(axis.length, INPUTS, OUTPUTS, 1, axis.before, after, tiles)
+def windows_of_tiles(axes: Sequence[Axis], shape: Shape, form: Form) -> list[Axis]:
+    """The axes with the elements that a tile reads as one window; the last may reach beyond."""
+
+    def windows(axis: Axis, tiles: int) -> Axis:
+        reached = (tiles - 1) * form.outputs + form.inputs
+        after = reached - known_dim(axis.before) - known_dim(axis.length)
+        return Axis(axis.length, form.inputs, form.outputs, 1, axis.before, after, tiles)
+
+    return list(map(windows, axes, (shape.tile_rows, shape.tile_columns)))
 
 
 @dataclass(frozen=True)
@@ -81,8 +86,7 @@ class Layout:
         height, width = (known_dim(axis.positions) for axis in axes)
         self.shape = Shape(height, width, self.channels, self.filters)
         self.blocking = choose_blocking(self.shape, lowering.target)
-        self.down = windows_of_tiles(axes[0], self.shape.tile_rows)
-        self.across = windows_of_tiles(axes[1], self.shape.tile_columns)
+        self.windows = windows_of_tiles(axes, self.shape, BY_FOUR)
         packed = packed_weights(lowering, group, kernel, 1)
         if packed is None:
             raise InternalError("the kernel of a convolution by transforms is not constant")

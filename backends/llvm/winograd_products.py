@@ -31,7 +31,7 @@ def transform_filters(layout: Layout, piece: Piece, first: Index, count: Index) 
         for j in range(INPUTS):
             for i, value in enumerate(transform_filter(k, [line[j] for line in lines])):
                 place = start + k.multiply(k.subtract(channel, piece.start), step)
-                k.store(layout.factors, place + ((i * INPUTS + j) * pitch + vector * lanes), value)
+                k.store(layout.factors, place + ((j * INPUTS + i) * pitch + vector * lanes), value)
 
     def channel(c: Index) -> None:
         for vector in range(piece.part.vectors):

@@ -13,34 +13,67 @@ FEW_TILES = 64  # from here on, transforming the filters is little beside the pr
 MANY_TILES = 224  # which keep several threads busy, and whose elements stay in a third-level cache
 FEW_CHANNELS = 4  # that are multiplied at once where there are few tiles
 KEPT = 5 << 19  # bytes of transformed filters that bands read again sooner than make again
-# measured cycles of transforming a vector of each
-FILTER, ELEMENTS, RESULTS = 100, 200, 140
+READY = 1 << 19  # bytes of transformed filters that a model holds instead of the filters
+FILTER = 100  # measured cycles of transforming a vector of filters of F(4x4)
+# the same of elements and of results, by how many results a tile has along an axis: of vectors of
+# 64 bytes, of which a cycle stores one, and of shorter ones
+LONG = {2: (40, 35), 4: (150, 110)}
+SHORT = {2: (30, 25), 4: (125, 75)}
 BAND = 4000  # cycles until work on a band has begun
+SMALL_TILES = 1.1  # how much faster smaller tiles must be for one image
+NEAR = 24  # bytes that come from the second-level cache in a cycle
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A 3 x 3 convolution of stride 1: its results along two axes, channels and filters."""
+    """A 3 x 3 convolution of stride 1: its results along two axes, channels and filters.
+
+    Tiles have `outputs` results along an axis.
+    """
 
     height: int
     width: int
     channels: int
     filters: int
+    outputs: int = OUTPUTS
 
     @property
     def tile_rows(self) -> int:
         """Tiles of results down an image."""
-        return -(-self.height // OUTPUTS)
+        return -(-self.height // self.outputs)
 
     @property
     def tile_columns(self) -> int:
         """Tiles of results across an image."""
-        return -(-self.width // OUTPUTS)
+        return -(-self.width // self.outputs)
 
     @property
     def tiles(self) -> int:
         """Tiles of an image."""
         return self.tile_rows * self.tile_columns
+
+    @property
+    def products(self) -> int:
+        """Products that a tile needs for a channel and a filter."""
+        return (self.outputs + WINDOW - 1) ** 2
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether filters are transformed when the model is compiled."""
+        return self.products * self.channels * self.filters * 4 <= READY
+
+
+@dataclass(frozen=True)
+class Stripes:
+    """Tiles are worked on in stripes, each from its elements to its results.
+
+    The sums of a stripe stay in registers: so many tiles, the first of the `heights`, times so many
+    `vectors`. `at_once` stripes have memory; the last one may need lower heights.
+    """
+
+    heights: tuple[int, ...]
+    vectors: int
+    at_once: int
 
 
 @dataclass(frozen=True)
@@ -61,11 +94,6 @@ class Blocking:
     stripe: int
 
 
-def is_faster(shape: Shape, target: Target) -> bool:
-    """Whether transforms take less time, estimated for a single image."""
-    return transformed_cycles(shape, target) < direct_cycles(shape, target)
-
-
 def direct_cycles(shape: Shape, target: Target) -> float:
     """Estimated cycles of an image without transforms."""
     vectors = -(-shape.filters // target.lanes())
@@ -75,9 +103,11 @@ def direct_cycles(shape: Shape, target: Target) -> float:
 
 def transformed_cycles(shape: Shape, target: Target) -> float:
     """Estimated cycles of an image by transforms, on one thread."""
+    if shape.is_ready:
+        return _ready_cycles(shape, target)
     blocking = choose_blocking(shape, target)
     lanes = target.lanes()
-    vectors, channel_vectors = -(-shape.filters // lanes), -(-shape.channels // lanes)
+    vectors = -(-shape.filters // lanes)
     bands = max(shape.tile_rows / blocking.rows, 1)
     times = 1 if blocking.kept else bands
     step, left = 0.0, shape.tiles
@@ -86,8 +116,46 @@ def transformed_cycles(shape: Shape, target: Target) -> float:
         left %= height
     products = PRODUCTS * shape.channels * step * vectors / blocking.vectors
     filters = times * shape.channels * vectors * FILTER
-    ends = shape.tiles * (channel_vectors * ELEMENTS + vectors * RESULTS)
-    return products + filters + ends + bands * BAND
+    return products + filters + _end_cycles(shape, target) + bands * BAND
+
+
+def _ready_cycles(shape: Shape, target: Target) -> float:
+    """The same where filters are transformed already."""
+    stripes = choose_stripes(shape, target)
+    vectors = -(-shape.filters // target.lanes())
+    step, left = 0.0, shape.tiles
+    for height in (*stripes.heights, 1):
+        read = stripes.vectors * target.vector_bytes / NEAR
+        step += left // height * max(Tile(height, stripes.vectors).cycles(), read)
+        left %= height
+    products = shape.products * shape.channels * step * vectors / stripes.vectors
+    # several images share filters, which leaves larger tiles less to do
+    scarce = SMALL_TILES if shape.outputs < OUTPUTS else 1.0
+    return scarce * (products + _end_cycles(shape, target))
+
+
+def _end_cycles(shape: Shape, target: Target) -> float:
+    """Estimated cycles of transforming the elements and the sums of an image."""
+    lanes = target.lanes()
+    vectors, channel_vectors = -(-shape.filters // lanes), -(-shape.channels // lanes)
+    elements, results = (LONG if target.vector_bytes >= 64 else SHORT)[shape.outputs]
+    return shape.tiles * (channel_vectors * elements + vectors * results)
+
+
+def choose_stripes(shape: Shape, target: Target) -> Stripes:
+    """Stripes that take the least time on one thread and on two."""
+    vectors = _vectors(shape, target)
+    blocks = -(-shape.filters // (vectors * target.lanes()))
+
+    def cycles(height: int) -> float:
+        count = -(-shape.tiles // height)
+        tasks = count * blocks
+        together = 2 * -(-tasks // 2) / tasks
+        return Tile(height, vectors).cycles() * count * (1 + together)
+
+    heights = [height for height in range(1, shape.tiles + 1) if fits(height, vectors, target)]
+    best = min(heights, key=lambda height: (cycles(height), -height))
+    return Stripes(_covering(best, shape.tiles), vectors, max(1, TASKS // blocks))
 
 
 def choose_blocking(shape: Shape, target: Target) -> Blocking:

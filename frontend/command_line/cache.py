@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from kerac.command_line.console import examples, write
-from kerac.timing.table import bytes_text
+from kerac.command_line.console import bytes_text, examples, write
 
 EXAMPLES = (
     "kerac cache",

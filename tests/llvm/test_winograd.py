@@ -7,7 +7,12 @@ import pytest
 
 from kerac.backends.llvm.lowering import lower_graph
 from kerac.backends.llvm.target import Target, find_target
-from kerac.backends.llvm.winograd_schedule import Shape, choose_blocking, is_faster
+from kerac.backends.llvm.winograd_schedule import (
+    Shape,
+    choose_blocking,
+    direct_cycles,
+    transformed_cycles,
+)
 from kerac.ir import Graph, evaluate_graph, parse
 from tests.compare import assert_close
 from tests.llvm.native import check, compile_graph, random_inputs
@@ -15,10 +20,20 @@ from tests.llvm.native import check, compile_graph, random_inputs
 TARGETS = ("native", "avx2", "x86-64")
 
 
+STRIPES = "kerac.backends.llvm.winograd_stripes"
+
+
 @pytest.fixture(autouse=True)
 def always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Transforms wherever they serve, however slow."""
-    monkeypatch.setattr("kerac.backends.llvm.winograd.is_faster", lambda shape, target: True)
+    monkeypatch.setattr(f"{STRIPES}.direct_cycles", lambda shape, target: float("inf"))
+
+
+def prefer(monkeypatch: pytest.MonkeyPatch, outputs: int) -> None:
+    """Tiles with so many results along an axis, where both kinds serve."""
+    monkeypatch.setattr(
+        f"{STRIPES}.transformed_cycles", lambda shape, target: abs(shape.outputs - outputs)
+    )
 
 
 def convolution(
@@ -62,22 +77,34 @@ def uses_transforms(graph: Graph, target: Target | None = None) -> bool:
         ((23, 45), 7, 3, "same", 2, "native"),  # a band ends within an image
         ((14, 5), 5, 33, ((2, 0), (0, 3)), 2, "avx2"),
         ((66, 4), 9, 17, ((0, 0), (1, 1)), 1, "native"),
+        ((80, 80), 12, 8, "same", 1, "native"),  # elements are far, some stripes at a time
+        ((17, 17), 40, 33, "valid", 3, "native"),  # more tiles across than a stripe has
     ],
 )
+@pytest.mark.parametrize("outputs", [4, 2])
 def test_transforms(
-    size: tuple[int, int], channels: int, filters: int, padding: object, batch: int, target: str
+    size: tuple[int, int],
+    channels: int,
+    filters: int,
+    padding: object,
+    batch: int,
+    target: str,
+    outputs: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    prefer(monkeypatch, outputs)
     text, weights = convolution(size, channels, filters, padding)
     assert uses_transforms(parse(text, arrays=weights), find_target(target))
     check(text, {"N": batch}, weights, target=target)
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_random_transforms(seed: int) -> None:
+@pytest.mark.parametrize("seed", range(12))
+def test_random_transforms(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    prefer(monkeypatch, (4, 2)[seed % 2])
     generator = np.random.default_rng(seed)
     size = tuple(map(int, generator.integers(3, 30, 2)))
     channels, filters = map(int, generator.integers(1, 90, 2))
-    padding = ("same", "valid", ((1, 0), (0, 2)))[seed % 3]
+    padding = ("same", "valid", ((1, 0), (0, 2)), ((0, 3), (2, 2)))[seed % 4]
     text, weights = convolution(size, channels, filters, padding, ', activation="relu"', seed)
     text = text.replace("return y", "z = tanh(y)\n    return z")
     batch = int(generator.integers(1, 6))
@@ -104,11 +131,19 @@ def test_elements_may_be_a_piece_of_a_wider_array() -> None:
         ((15, 18), 72, 96),
         ((15, 18), 70, 20),  # one block of columns, so that threads share tiles only
         ((7, 7), 130, 150),  # too many filters to keep
+        ((13, 9), 20, 70),  # few filters, which are transformed when the model is compiled
+        ((37, 11), 17, 20),
     ],
 )
+@pytest.mark.parametrize("outputs", [4, 2])
 def test_results_depend_on_neither_batch_nor_threads(
-    size: tuple[int, int], channels: int, filters: int
+    size: tuple[int, int],
+    channels: int,
+    filters: int,
+    outputs: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    prefer(monkeypatch, outputs)
     text, weights = convolution(size, channels, filters, "same")
     graph = parse(text, arrays=weights)
     arrays = random_inputs(graph, {"N": 40})
@@ -180,12 +215,16 @@ def test_a_target_can_forbid_transforms() -> None:
         (Shape(7, 7, 512, 512), True),
         (Shape(2, 2, 256, 256), False),  # most of a tile would be thrown away
         (Shape(5, 5, 512, 512), False),
-        (Shape(224, 224, 2, 64), False),  # more work to transform than to multiply
+        (Shape(224, 224, 1, 64), False),  # more work to transform than to multiply
         (Shape(28, 28, 1, 32), False),
+        (Shape(4, 4, 64, 64), False),  # a tile alone waits for its filters
+        (Shape(4, 4, 64, 64, outputs=2), True),
+        (Shape(13, 13, 32, 64), True),
     ],
 )
 def test_estimate(shape: Shape, faster: bool, target: str) -> None:
-    assert is_faster(shape, find_target(target)) == faster
+    machine = find_target(target)
+    assert (transformed_cycles(shape, machine) < direct_cycles(shape, machine)) == faster
 
 
 def test_blocks_cover_every_band() -> None:
