@@ -30,6 +30,7 @@ LOWERINGS: dict[type[Op], Lower] = {}
 WITHOUT_EPILOGUE: set[type[Op]] = set()
 READS_PIECES: dict[type[Op], Collection[int]] = {}
 ALL = range(1 << 30)  # operands
+LINE = 64  # bytes of a line of a cache
 
 
 def lowers(
@@ -133,6 +134,7 @@ class Lowering:
         self.waiting: list[Group] = []
         self._made: set[Value] = set()
         self.pieces: Mapping[Value, Piece] = {}
+        self._apart: set[Value] = set()
         self._constants: dict[tuple[int, str], Buffer] = {}
         self.packed = {} if packed is None else packed
         self.schedules = Schedules() if schedules is None else schedules
@@ -144,7 +146,7 @@ class Lowering:
             self._outputs.setdefault(storage(value), number)
         groups = group_elementwise(self.graph, self._takes_epilogue)
         groups, self._in_place = place_updates(self.graph, groups)
-        self.pieces = self._find_pieces(groups)
+        self._find_pieces(groups)
         self.waiting = groups
         while self.waiting:
             group = self.waiting.pop(0)
@@ -192,7 +194,7 @@ class Lowering:
     def _takes_epilogue(self, value: Value) -> bool:
         return type(value.op) in LOWERINGS and type(value.op) not in WITHOUT_EPILOGUE
 
-    def _find_pieces(self, groups: Sequence[Group]) -> Mapping[Value, Piece]:
+    def _find_pieces(self, groups: Sequence[Group]) -> None:
         written = {
             group.root
             for group in groups
@@ -204,7 +206,8 @@ class Lowering:
             written,
             self.target.lanes(),
         )
-        return pieces.find(groups)
+        self.pieces = pieces.find(groups)
+        self._apart = pieces.find_apart() - set(self._in_place)
 
     def _copy_outputs(self) -> None:
         """Outputs that share memory with an input, a constant or another output are copied."""
@@ -252,6 +255,10 @@ class Lowering:
             return whole.piece(root.name, type_, piece.start, pitch)
         if root in self._outputs and self._outputs[root] not in self._replacing:
             return Buffer(root.name, type_, "output", self._outputs[root])
+        if root in self._apart:
+            pitch = known_dim(root.shape[-1]) + LINE // type_.numpy_dtype.itemsize
+            whole = Buffer(root.name, type_.with_shape((*root.shape[:-1], pitch)), "arena")
+            return whole.piece(root.name, type_, 0, pitch)
         return Buffer(root.name, type_, "arena")
 
     def write_over(self, result: Value, operand: Value, reader: Value) -> None:

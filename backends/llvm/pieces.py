@@ -3,6 +3,10 @@
 What is joined along the last axis is written into its columns of the whole by the kernels that make
 it, and read there; a slice of the last axis is read where its operand lies. Rows of a piece are as
 far apart as those of the whole.
+
+Rows that products read are kept a line of the cache further apart where they would else begin in
+the same places of the cache and displace each other: such a value has the first columns of a whole
+that holds nothing else.
 """
 
 from __future__ import annotations
@@ -11,7 +15,11 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from kerac.backends.llvm.grouping import ALIASES, Group, storage
+from kerac.backends.llvm.schedule import collide
+from kerac.ir.dims import known_dim
 from kerac.ir.graph import Graph, Value
+from kerac.ir.ops.contraction import Dense
+from kerac.ir.ops.convolution import Convolution
 from kerac.ir.ops.elementwise import Elementwise
 from kerac.ir.ops.movement import Concatenate, Slice
 
@@ -58,6 +66,25 @@ class Pieces:
                 self._split(value, value.op)
         return self.found
 
+    def find_apart(self) -> set[Value]:
+        """Values whose rows are kept further apart than they are long; no pieces are among them."""
+        wholes = {piece.whole for piece in self.found.values()}
+        return {
+            x
+            for x in self.written
+            if x not in wholes
+            and x not in self._kept
+            and self._may_be_piece(x)
+            and collide(known_dim(x.shape[-1]) * x.tensor_type.numpy_dtype.itemsize)
+            and self._is_multiplied(x)
+        }
+
+    def _is_multiplied(self, x: Value) -> bool:
+        """Whether products read its rows, and no windows, which read neighbouring rows at once."""
+        products = [user for user in self.graph.consumers[x] if _is_product(user)]
+        windows = [user for user in self.graph.consumers[x] if isinstance(user.op, Convolution)]
+        return any(user.inputs[0] is x for user in products) and all(map(_is_product, windows))
+
     def _join(self, whole: Value) -> None:
         start = 0
         for x in whole.operands:
@@ -97,3 +124,13 @@ class Pieces:
         places = {place for place, operand in enumerate(user.inputs) if operand is x}
         readable = self.readable(user)
         return all(place in readable for place in places)
+
+
+def _is_product(value: Value) -> bool:
+    """Whether each row of the result is a row of the first operand times a matrix."""
+    match value.op:
+        case Dense():
+            return True
+        case Convolution(groups=1):
+            return all(length == 1 for length in value.operands[1].shape[:-2])
+    return False

@@ -12,7 +12,7 @@ from math import prod
 from typing import Any
 
 from kerac.backends.llvm.kernel import Index, Kind, Pointer, Register
-from kerac.backends.llvm.lowering import GroupKernel
+from kerac.backends.llvm.lowering import LINE, GroupKernel
 from kerac.backends.llvm.packing import Columns, ColumnTiles, WeightMatrix
 from kerac.backends.llvm.pointwise import Part, Position
 from kerac.backends.llvm.register_tiles import (
@@ -24,11 +24,17 @@ from kerac.backends.llvm.register_tiles import (
     symbolic_columns,
     tiles_over_rows,
 )
-from kerac.backends.llvm.schedule import Tile, choose_tile, likely_tiles, small_rows
+from kerac.backends.llvm.schedule import (
+    BLOCK,
+    Tile,
+    choose_tile,
+    collide,
+    likely_tiles,
+    small_rows,
+)
 from kerac.ir.dims import DimLike
 from kerac.ir.types import Shape, numpy_dtype
 
-LINE = 64  # bytes of a line of a cache
 TOGETHER = 8192  # bytes of sums that wait in memory while their tiles take turns
 
 
@@ -102,8 +108,11 @@ class Product:
             symbolic_columns(k, tile, extents, k.dim(columns), self.whole)
             return
         tiles = likely_tiles(k.target, height, vectors, row_bytes)
+        if collide(row_bytes):  # low tiles read weights often, so that these should be near
+            narrow = {name: t for name, t in tiles.items() if t.vectors * k.lanes <= BLOCK}
+            tiles = narrow or tiles
         tile = k.lowering.schedules.choose("tile", k.group.head, tiles)
-        if self._is_deep(tile):
+        if collide(row_bytes) and self._is_deep(tile):
             many = k.compare("greater_equal", k.dim(inner), tile.rows)
             k.when(many, lambda: self._in_turns(tile, columns))
             few = k.compare("less", k.dim(inner), tile.rows)

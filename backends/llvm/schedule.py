@@ -38,6 +38,11 @@ class Tile:
         return max(work / 2, (self.rows + self.vectors) / 2, LATENCY) + 0.25
 
 
+def collide(row_bytes: int) -> bool:
+    """Whether rows so far apart lie in the same places of the first-level cache."""
+    return row_bytes % 4096 == 0
+
+
 def meets_blocks(vectors: int, target: Target) -> bool:
     """Whether tiles of so many vectors divide blocks of packed weights, or consist of them."""
     columns = vectors * target.lanes()
@@ -69,7 +74,7 @@ def likely_tiles(target: Target, rows: int, vectors: int, row_bytes: int) -> Map
 @cache
 def _tiles(target: Target, rows: int, vectors: int, row_bytes: int) -> Sequence[Tile]:
     """All tiles that fit, the one with the least estimated time first."""
-    most = WAYS if row_bytes % 4096 == 0 else target.vector_registers
+    most = WAYS if collide(row_bytes) else target.vector_registers
     candidates = [
         Tile(r, v)
         for r in range(1, min(rows, most, target.vector_registers) + 1)

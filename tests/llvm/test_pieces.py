@@ -134,6 +134,47 @@ def test_branches_are_written_into_their_columns() -> None:
     assert not {"concatenate", "slice"} & set(launched(graph))
 
 
+@pytest.mark.parametrize("target", ["native", "avx2", "x86-64"])
+@pytest.mark.parametrize(
+    ("use", "apart"),
+    [
+        ("dense(c, w)", True),
+        ("convolution(c, k)", True),
+        ("convolution(c, k, strides=(2, 2))", True),
+        ("dense(tanh(c), w)", True),
+        ("add(dense(c, w), reduce_mean(c, axes=(3,), keepdims=True))", True),
+        ("dense(c, w2, residual=c)", True),
+        ("add(dense(c, w2), c)", True),
+        ("add(dense(c, w), convolution(c, k3, padding='same'))", False),
+        ("dense(reshape(c, shape=(N, 15, 1024)), w)", False),
+        ("reduce_mean(c, axes=(1, 2))", False),
+    ],
+)
+def test_rows_that_would_collide_in_the_cache_lie_apart(use: str, apart: bool, target: str) -> None:
+    text = f"""
+def f(x: f32[N, 3, 5, 16]):
+    k1: f32[1, 1, 16, 1024] = parameter("k1")
+    w: f32[1024, 7] = parameter("w")
+    w2: f32[1024, 1024] = parameter("w2")
+    k: f32[1, 1, 1024, 7] = parameter("k")
+    k3: f32[3, 3, 1024, 7] = parameter("k3")
+    c = convolution(x, k1, activation="relu")
+    return {use}
+"""
+    random = np.random.default_rng(0)
+    shapes = {
+        "k1": (1, 1, 16, 1024), "w": (1024, 7), "w2": (1024, 1024), "k": (1, 1, 1024, 7),
+        "k3": (3, 3, 1024, 7),
+    }  # fmt: skip
+    weights = {
+        name: random.normal(size=shape, scale=0.03).astype(np.float32)
+        for name, shape in shapes.items()
+    }
+    check(text, {"N": 3}, weights, target=target)
+    plan = lower_graph(parse(text, weights), find_target(target))
+    assert any(buffer.pitch for buffer in plan.buffers) == apart
+
+
 def test_convolutions_by_transforms_read_and_write_pieces() -> None:
     random = np.random.default_rng(0)
     arrays = {"k": (random.normal(size=(3, 3, 128, 128)) / 34).astype("f4")}
