@@ -15,10 +15,16 @@ from kerac import (
     saving,
     utils,
 )
-from kerac.compile import compile, compile_library, compile_trainer, export_onnx
+from kerac.compile import compile, compile_library, compile_trainer, export_onnx, load
+from kerac.devices import device
+from kerac.initializers import Initializer
 from kerac.layers import Input, Layer
+from kerac.layers.input_spec import InputSpec
 from kerac.models import Model, Sequential
-from kerac.runtime import Executable, load
+from kerac.names import name_scope
+from kerac.regularizers import Regularizer
+from kerac.runtime import Executable
+from kerac.tensor import KerasTensor
 from kerac.variable import Variable
 
 if TYPE_CHECKING:
@@ -32,29 +38,62 @@ if TYPE_CHECKING:
         ops,
         optimizers,
         preprocessing,
+        tree,
     )
+    from kerac.losses import Loss
+    from kerac.metrics import Metric
+    from kerac.optimizers import Optimizer
 
 __version__ = "0.1.0"
 
 # What training needs is imported when it is first named: importing kerac stays quick.
 _WHEN_NAMED = (
     *("callbacks", "config", "datasets", "losses", "metrics", "mixed_precision", "ops"),
-    *("optimizers", "preprocessing"),
+    *("optimizers", "preprocessing", "tree"),
 )
+_BASES = {"Loss": "losses", "Metric": "metrics", "Optimizer": "optimizers"}
+# Names of Keras that would mean nothing here, and what scripts want instead.
+_INSTEAD = {
+    "Function": "Call kerac.Model(inputs, outputs).",
+    "Operation": "Subclass kerac.Layer.",
+    "Quantizer": "Weights are float32.",
+    "quantizers": "Weights are float32.",
+    "RematScope": "Leave it out: memory is planned by the compiler.",
+    "remat": "Call the function itself: memory is planned by the compiler.",
+    "StatelessScope": "Leave it out: a step of training is one graph, and weights are its inputs.",
+    "SymbolicScope": "Leave it out: calls on what kerac.Input returns are symbolic.",
+    "distribution": "Models run on the cores of one processor.",
+    "export": "Call model.export(path), or kerac.compile_library(model, path).",
+}
+
+
+def version() -> str:
+    """The version of kerac."""
+    return __version__
 
 
 def __getattr__(name: str) -> Any:
-    """The package of that name, imported now."""
+    """The package of that name, or a class from it, imported now."""
     if name in _WHEN_NAMED:
         return import_module(f"kerac.{name}")
-    raise AttributeError(f"module 'kerac' has no attribute {name!r}")
+    if name in _BASES:
+        return getattr(import_module(f"kerac.{_BASES[name]}"), name)
+    hint = f". {_INSTEAD[name]}" if name in _INSTEAD else ""
+    raise AttributeError(f"module 'kerac' has no attribute {name!r}{hint}")
 
 
 __all__ = [
     "Executable",
+    "Initializer",
     "Input",
+    "InputSpec",
+    "KerasTensor",
     "Layer",
+    "Loss",
+    "Metric",
     "Model",
+    "Optimizer",
+    "Regularizer",
     "Sequential",
     "Variable",
     "activations",
@@ -66,6 +105,7 @@ __all__ = [
     "config",
     "constraints",
     "datasets",
+    "device",
     "export_onnx",
     "initializers",
     "layers",
@@ -74,11 +114,14 @@ __all__ = [
     "metrics",
     "mixed_precision",
     "models",
+    "name_scope",
     "ops",
     "optimizers",
     "preprocessing",
     "random",
     "regularizers",
     "saving",
+    "tree",
     "utils",
+    "version",
 ]

@@ -11,6 +11,7 @@ from kerac.convert import Conversion
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, ShapeError, UnsupportedError
 from kerac.ir.ops.elementwise import Unary
+from kerac.registration import given_function, written_function
 from kerac.saving.config import SerializedFunction, SerializedObject
 
 Function = Callable[..., Any]
@@ -255,6 +256,9 @@ def get(identifier: Any) -> Function:
     """The activation that a name, a config, a function or a layer stands for; None is `linear`."""
     if identifier is None:
         return linear
+    if (given := given_function(identifier)) is not None:
+        known: Function = given
+        return known
     if isinstance(identifier, SerializedFunction):
         identifier = identifier.name
     if isinstance(identifier, str):
@@ -279,11 +283,7 @@ def serialize(activation: Function) -> Any:
     if hasattr(activation, "serialize"):
         return activation.serialize()
     name = getattr(activation, "__name__", "")
-    if FUNCTIONS.get(name) is not activation:
-        raise UnsupportedError(
-            f"activation {name!r} cannot be written to a config: it is not one of Keras"
-        )
-    return name
+    return name if FUNCTIONS.get(name) is activation else written_function(activation)
 
 
 def deserialize(config: Any) -> Function:

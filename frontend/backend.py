@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from kerac.dtypes import is_float_dtype, is_int_dtype, result_type, standardize_dtype
 from kerac.ir.errors import CompileError, UnsupportedError
 from kerac.names import clear_session as _clear_names
 
@@ -120,11 +121,15 @@ __all__ = [
     "image_data_format",
     "image_dim_ordering",
     "int_shape",
+    "is_float_dtype",
+    "is_int_dtype",
     "is_keras_tensor",
     "ndim",
     "reset_uids",
+    "result_type",
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
     "set_value",
+    "standardize_dtype",
 ]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kerac.ir import CompileError, Graph, TensorType, UnsupportedError
 from kerac.ir.dims import symbols_of
 from kerac.runtime import Executable, c_identifier, header_text
+from kerac.runtime import load as load_library
 
 if TYPE_CHECKING:
     from kerac.backends.llvm.plan import Plan
@@ -45,6 +46,7 @@ def compile(
     found by timing them on this machine, once, for one sample or for the lengths of dims by name.
     """
     from kerac.backends.llvm.jit import load_plan
+    from kerac.backends.llvm.python_call import make_binder
     from kerac.backends.llvm.target import NATIVE, PORTABLE, find_target, find_targets
 
     machine = replace(find_target(target or NATIVE), winograd=winograd)
@@ -55,10 +57,21 @@ def compile(
         loaded.keep,
         threads=threads,
         trace=trace,
+        bind=make_binder(),
         save=lambda path: save_library(
             trace.graph, _with_transforms(find_targets(target or PORTABLE), winograd), path
         ),
     )
+
+
+def load(path: str | os.PathLike[str], threads: int | None = None) -> Executable:
+    """Load the compiled model in the shared library `path`; it stays loaded with the process.
+
+    Calls use at most so many `threads`, by default as many as the process may run on.
+    """
+    from kerac.backends.llvm.python_call import make_binder
+
+    return load_library(path, threads, make_binder())
 
 
 def compile_library(

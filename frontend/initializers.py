@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from math import prod, sqrt
 from typing import Annotated, Any, ClassVar, Literal
@@ -13,6 +14,7 @@ from kerac.convert import Conversion
 from kerac.ir.errors import CompileError, InternalError, ShapeError
 from kerac.lookup import find, table_of
 from kerac.random import new_seed
+from kerac.registration import given_function, written_function
 from kerac.saving.config import SerializedObject
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -278,8 +280,24 @@ INITIALIZERS = table_of(
 )
 
 
+class FromFunction(Initializer):
+    """Numbers of a function of shape and dtype."""
+
+    function: Any
+
+    def later(self, shape: tuple[int, ...], dtype: str) -> Callable[[], Array]:
+        parameters = inspect.signature(self.function).parameters
+        keywords = {"dtype": dtype} if "dtype" in parameters else {}
+        return lambda: np.array(np.asarray(self.function(shape, **keywords)), dtype=dtype)
+
+    def serialize(self) -> Any:
+        return written_function(self.function)
+
+
 def get(identifier: Any) -> Initializer | None:
-    """The initializer that a name, a config, a class or an instance stands for."""
+    """The initializer that a name, a config, a class, a function or an instance stands for."""
+    if callable(given := given_function(identifier)):
+        return FromFunction(given)
     found: Initializer | None = find(identifier, INITIALIZERS, Initializer, "initializer")
     return found
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
+from types import FunctionType
 from typing import Any, TypeVar
 
-from kerac.ir.errors import CompileError
+from kerac.ir.errors import CompileError, UnsupportedError
 
 Given = TypeVar("Given")
 
@@ -59,6 +61,38 @@ def register_keras_serializable(
         return given
 
     return register
+
+
+def given_function(identifier: Any) -> Any:
+    """The function that was given in code and that a name or a config stands for, or None.
+
+    `identifier` may be the function itself, its name, or what `written_function` or a file says.
+    """
+    from kerac.saving.config import SerializedFunction
+
+    if isinstance(identifier, FunctionType | partial):
+        return identifier
+    if isinstance(identifier, SerializedFunction):
+        identifier = identifier.name
+    elif isinstance(identifier, dict) and identifier.get("class_name") == "function":
+        identifier = identifier.get("config")
+    found = given_classes().get(identifier) if isinstance(identifier, str) else None
+    return None if isinstance(found, type) else found
+
+
+def written_function(function: Any) -> dict[str, Any]:
+    """A function given in code as Keras writes it: by its name."""
+    if getattr(function, "__name__", "<lambda>") == "<lambda>":
+        raise UnsupportedError(
+            f"{function!r:.60} has no name, so that a file cannot name it",
+            remedy="Define it by def, and decorate it with register_keras_serializable().",
+        )
+    return {
+        "module": "builtins",
+        "class_name": "function",
+        "config": get_registered_name(function),
+        "registered_name": "function",
+    }
 
 
 def get_registered_object(name: str, custom: Mapping[str, Any] | None = None) -> Any:

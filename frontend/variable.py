@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kerac.eager import as_array
+from kerac.initializers import start_of
 from kerac.ir import Value
 from kerac.ir.data import Data
-from kerac.ir.errors import ShapeError
-from kerac.ir.types import TensorType, dtype_name
+from kerac.ir.errors import CompileError, ShapeError
+from kerac.ir.types import DTYPES, TensorType, dtype_name
+from kerac.names import automatic_name, scoped
 from kerac.variable_arithmetic import VariableArithmetic
 
 if TYPE_CHECKING:
     from kerac.constraints import Constraint
-    from kerac.initializers import Initializer
     from kerac.regularizers import Regularizer
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -40,22 +43,41 @@ class Variable(VariableArithmetic):
 
     def __init__(
         self,
-        name: str,
-        path: str,
-        shape: tuple[int, ...],
-        dtype: str,
-        initializer: Initializer,
+        initializer: Any,
+        shape: Sequence[int] | None = None,
+        dtype: str | None = None,
         trainable: bool = True,
+        autocast: bool = True,
+        aggregation: str = "none",
+        synchronization: str = "auto",
+        name: str | None = None,
+        path: str | None = None,
     ) -> None:
-        self.name = name
-        self.path = path
-        self.shape = shape
-        self.dtype = dtype
+        """From an array, or from an initializer and a shape.
+
+        `autocast`, `aggregation` and `synchronization` change nothing.
+        """
+        del autocast, aggregation, synchronization
+        self.name = name or automatic_name("Variable")
+        self.path = path or scoped(self.name)
+        if isinstance(initializer, str) or callable(initializer):
+            if shape is None:
+                raise CompileError(
+                    f"{self.path}: is made by an initializer, but its shape is not given"
+                )
+            self.dtype = DTYPES[dtype_name(dtype or "float32")]
+            self.shape = tuple(shape)
+            self._initialize = start_of(initializer).later(self.shape, self.dtype)
+        else:
+            array = as_array(initializer)
+            self.dtype = DTYPES[dtype_name(dtype or array.dtype)]
+            self.shape = tuple(array.shape if shape is None else shape)
+            array = np.array(np.broadcast_to(array, self.shape), self.dtype)
+            self._initialize = lambda: array
         self.trainable = trainable
         self.regularizer: Regularizer | None = None
         self.constraint: Constraint | None = None
         self._assigned = 0
-        self._initialize = initializer.later(shape, dtype)
         self._array: Array | None = None
         self._live: Array | None = None
         self._shown: tuple[int, int] | None = None

@@ -219,15 +219,13 @@ def _number(node: ast.expr) -> float | bool | None:
 
 
 def _literal(node: ast.expr) -> Any:
-    """An attribute: number, string, None, tuple or list of these, or a dimension."""
+    """An attribute: number, string, None, a tuple of these, or a dimension."""
     number = _number(node)
     if number is not None:
         return number
     match node:
         case ast.Constant(value=value):
             return value
-        case ast.Tuple(elts=items):
+        case ast.Tuple(elts=items) | ast.List(elts=items):
             return tuple(_literal(item) for item in items)
-        case ast.List(elts=items):
-            return [_literal(item) for item in items]
     return parse_dim(node)

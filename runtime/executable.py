@@ -5,24 +5,22 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from kerac.runtime.abi import (
-    ALIGNMENT,
     DERIVED,
     RETURN_CODES,
     KeracParallel,
     ModelInfo,
-    RepeatFunction,
     TensorInfo,
     info_at,
     read_info,
 )
 from kerac.runtime.arguments import Array, arrange, bind_dims, check_signature
 from kerac.runtime.errors import InputError, LibraryError
+from kerac.runtime.frames import BoundShapes, Frame, Plan, Steps
 
 _DENSE_AND_ALIGNED = 0x101  # NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED
 addressof = ctypes.addressof
@@ -32,6 +30,7 @@ byte_in: Callable[[Any], ctypes.c_char] = ctypes.c_char.from_buffer
 _PLAN_LIMIT = 256  # shapes remembered
 
 Shapes = tuple[int, ...] | tuple[tuple[int, ...], ...]  # of one input, or of each
+Bind = Callable[[BoundShapes], Callable[..., Any]]
 # pointers made beforehand pass faster than addresses do
 PointerFunction = ctypes.CFUNCTYPE(ctypes.c_int)
 
@@ -51,10 +50,13 @@ class Executable:
         threads: int | None = None,
         trace: Any = None,
         save: Callable[[str | os.PathLike[str]], Any] | None = None,
+        bind: Bind | None = None,
     ) -> None:
         """Read the `kerac_info` at `info_address`, which lives as long as `keepalive`.
 
-        Calls use at most so many `threads`, by default as many as the process may run on.
+        Calls use at most so many `threads`, by default as many as the process may run on. Once
+        shapes repeat, `bind` may make a faster function for them; it answers `None` where it cannot
+        serve a call.
         """
         structure = info_at(info_address)
         self.info: ModelInfo = read_info(structure)
@@ -77,7 +79,7 @@ class Executable:
         self._parallel = KeracParallel()
         self._parallel_pointer = ctypes.byref(self._parallel)
         self.threads = available_threads() if threads is None else threads
-        self._plans: dict[Shapes, _Plan] = {}
+        self._plans: dict[Shapes, Plan] = {}
         # output number -> number of the input that it is written over
         self._replaced = {
             number: tensor.replaces
@@ -85,7 +87,11 @@ class Executable:
             if tensor.replaces >= 0
         }
         # what a call needs for itself; as many as calls ever ran at the same time
-        self._free: list[_Frame] = []
+        self._free: list[Frame] = []
+        self._bind = None if self._replaced else bind
+        self._bound: Callable[..., Any] = _decline
+        self._bound_plan: Plan | None = None
+        self._last_plan: Plan | None = None
 
     @property
     def threads(self) -> int:
@@ -117,6 +123,9 @@ class Executable:
 
     def __call__(self, *arguments: Any) -> Any:
         """The output for `arguments`, or a tuple where the model has several."""
+        found = self._bound(*arguments)
+        if found is not None:
+            return found
         arrays = arguments if self._are_ready(arguments) else arrange(self.info, arguments)
         plan = self._plan(arrays)
         outputs = [empty(shape, dtype) for shape, dtype in plan.outputs]
@@ -125,6 +134,8 @@ class Executable:
             for number, place in self._replaced.items():
                 outputs[number] = arrays[place] = arrays[place].copy()
         self._run(plan, arrays, outputs)
+        if self._bind and plan is not self._bound_plan:
+            self._bind_repeated(plan, arrays, self._bind)
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
     def run_into(self, inputs: Any, outputs: Sequence[Array], check: bool = True) -> None:
@@ -192,7 +203,7 @@ class Executable:
                 return False
         return True
 
-    def _plan(self, arrays: Sequence[Array]) -> _Plan:
+    def _plan(self, arrays: Sequence[Array]) -> Plan:
         shapes = arrays[0].shape if len(arrays) == 1 else tuple([array.shape for array in arrays])
         plan = self._plans.get(shapes)
         if plan is None:
@@ -202,7 +213,29 @@ class Executable:
             self._plans[shapes] = plan
         return plan
 
-    def _make_plan(self, arrays: Sequence[Array]) -> _Plan:
+    def _bind_repeated(
+        self,
+        plan: Plan,
+        arrays: Sequence[Array],
+        bind: Bind,
+    ) -> None:
+        """Have a function made for shapes that come a second time in a row."""
+        if plan is not self._last_plan:
+            self._last_plan = plan
+            return
+        shapes = BoundShapes(
+            run=ctypes.cast(self._function, ctypes.c_void_p).value or 0,
+            inputs=[(a.shape, d) for a, d in zip(arrays, self._input_dtypes, strict=True)],
+            outputs=plan.outputs,
+            dims=addressof(plan.dims),
+            workspace_size=plan.workspace_size,
+            parallel=addressof(self._parallel),
+        )
+        # a call in another thread keeps the function that it runs
+        self._bound, self._bound_plan = bind(shapes), plan
+        self._free.clear()
+
+    def _make_plan(self, arrays: Sequence[Array]) -> Plan:
         bound = bind_dims(self.info, arrays)
         dims = (ctypes.c_int64 * max(len(bound), 1))(*bound)
         address = ctypes.addressof(dims)
@@ -213,7 +246,7 @@ class Executable:
             )
         ]
         size = self._structure.workspace_size(address)
-        return _Plan(dims, ctypes.byref(dims), size, outputs)
+        return Plan(dims, ctypes.byref(dims), size, outputs)
 
     def _output_shape(
         self, index: int, tensor: TensorInfo, bound: tuple[int, ...], dims: int
@@ -235,7 +268,7 @@ class Executable:
 
     def _run(
         self,
-        plan: _Plan,
+        plan: Plan,
         arrays: Sequence[Array],
         outputs: Sequence[Array],
         steps: Steps | None = None,
@@ -243,7 +276,7 @@ class Executable:
         try:
             frame = self._free.pop()
         except IndexError:
-            frame = _Frame(len(arrays), len(outputs))
+            frame = Frame(len(arrays), len(outputs))
         if frame.size < plan.workspace_size:
             frame.grow(plan.workspace_size)
         try:
@@ -270,7 +303,7 @@ class Executable:
             self._check(code)
 
     def _run_steps(
-        self, plan: _Plan, frame: _Frame, arrays: Sequence[Array], steps: Steps
+        self, plan: Plan, frame: Frame, arrays: Sequence[Array], steps: Steps
     ) -> int:
         function = ctypes.cast(self._function, ctypes.c_void_p).value
         addresses = (
@@ -287,7 +320,7 @@ class Executable:
             reason = RETURN_CODES.get(code, f"code {code}")
             raise InputError(f"{self.info.name}: the run failed: {reason}")
 
-    def _check_outputs(self, plan: _Plan, inputs: Sequence[Array], outputs: list[Array]) -> None:
+    def _check_outputs(self, plan: Plan, inputs: Sequence[Array], outputs: list[Array]) -> None:
         if len(outputs) != len(plan.outputs):
             raise InputError(
                 f"{self.info.name}: has {len(plan.outputs)} outputs, but got {len(outputs)} arrays"
@@ -308,54 +341,8 @@ class Executable:
                 raise InputError(f"{name} overlaps an input or another output")
 
 
-@dataclass(frozen=True)
-class Steps:
-    """Several runs in one call, each on the next batch of the first `moving` inputs.
-
-    `repeat` is the address of the function that makes them; each adds 1 to the u32 at `counter`.
-    """
-
-    count: int
-    moving: int
-    repeat: int
-    counter: int
-
-    def run(self, function: int | None, addresses: Sequence[int], sizes: Sequence[int]) -> int:
-        """Call the function of a model with these addresses; batches have `sizes` bytes."""
-        strides = (ctypes.c_int64 * self.moving)(*sizes)
-        last = (ctypes.addressof(strides), self.moving, self.count, self.counter)
-        return int(RepeatFunction(self.repeat)(function, *addresses, *last))
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What all calls with the same input shapes share."""
-
-    dims: ctypes.Array[ctypes.c_int64]
-    dims_pointer: Any
-    workspace_size: int
-    outputs: list[tuple[tuple[int, ...], np.dtype[Any]]]
-
-
-class _Frame:
-    """What one running call needs for itself: pointers, and a workspace that only grows."""
-
-    def __init__(self, input_count: int, output_count: int) -> None:
-        self.inputs = (ctypes.c_void_p * input_count)()
-        self.outputs = (ctypes.c_void_p * output_count)()
-        self.input_pointer = ctypes.byref(self.inputs)
-        self.output_pointer = ctypes.byref(self.outputs)
-        self.workspace_pointer: Any = None
-        self.size = -1
-        self.workspace_address = 0
-
-    def grow(self, size: int) -> None:
-        """Make the workspace at least `size` bytes long."""
-        self._block = np.empty(size + 2 * ALIGNMENT, np.uint8)
-        self.workspace_address = -(-self._block.ctypes.data // ALIGNMENT) * ALIGNMENT
-        start = ctypes.c_char.from_address(self.workspace_address)
-        self.workspace_pointer = ctypes.byref(start)
-        self.size = size
+def _decline(*_: Any) -> None:
+    """No bound function serves the call."""
 
 
 def available_threads() -> int:

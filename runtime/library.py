@@ -9,17 +9,20 @@ import threading
 from kerac.runtime.abi import LIBRARY_SYMBOL, InfoFunction
 from kerac.runtime.elf import check_library
 from kerac.runtime.errors import LibraryError
-from kerac.runtime.executable import Executable
+from kerac.runtime.executable import Bind, Executable
 
 Identity = tuple[int, int]
 _loaded: dict[str, list[Identity]] = {}
 _lock = threading.Lock()
 
 
-def load(path: str | os.PathLike[str], threads: int | None = None) -> Executable:
+def load(
+    path: str | os.PathLike[str], threads: int | None = None, bind: Bind | None = None
+) -> Executable:
     """Load the compiled model in the shared library `path`; it stays loaded with the process.
 
-    Calls use at most so many `threads`, by default as many as the process may run on.
+    Calls use at most so many `threads`, by default as many as the process may run on; `bind` makes
+    them faster, as `Executable` says.
     """
     check_library(path, LIBRARY_SYMBOL)
     try:
@@ -31,7 +34,7 @@ def load(path: str | os.PathLike[str], threads: int | None = None) -> Executable
         fact = f"{os.fspath(path)}: was not made by kerac: it exports no {LIBRARY_SYMBOL}"
         raise LibraryError(fact) from None
     try:
-        return Executable(find() or 0, keepalive=library, threads=threads)
+        return Executable(find() or 0, keepalive=library, threads=threads, bind=bind)
     except LibraryError as error:
         fact = f"{os.fspath(path)}: {error.fact}"
         raise LibraryError(fact, details=error.details, remedy=error.remedy) from None

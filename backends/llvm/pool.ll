@@ -2,16 +2,25 @@
 ;
 ; The caller takes the pool by writing its process number into `owner`; who finds it taken works
 ; alone, and so does a task that comes here itself. A child after fork() finds another process there,
-; and starts with a pool without threads. Tasks are split evenly by number, so who does what depends
-; on nothing else. Workers are started when they are first needed and stay: they wait for their
-; `command` to change, at first by looking again and again, then asleep.
+; and starts with a pool without threads. Workers are started when they are first needed and stay:
+; they wait for their `command` to change, at first by looking again and again, then asleep.
+;
+; Tasks are split evenly by number, so that what one kernel wrote the same thread reads in the next.
+; Each takes most of its own part first; who is done takes from the ends of the others' parts. So
+; nobody waits long for a thread that is slow, or kept from its processor by another program; nor
+; for one that has not even begun, whose command is withdrawn: a worker claims its command before it
+; works, and the caller claims it in its stead once no task is left.
 
 ; how a run works: number of threads, and a function that calls task(data, 0 ... count - 1), if any
 %kerac_parallel = type { i64, ptr, ptr }
 ; function, its data, number of tasks, number of parts
 %kerac_job = type { ptr, ptr, i64, i64 }
-; command, whether it sleeps, the command it has seen when it starts, number; a cache line long
-%kerac_worker = type { i32, i32, i32, i32, [48 x i8] }
+; command, whether it sleeps, the command it has seen when it starts, number, the last command that
+; was claimed; a cache line long
+%kerac_worker = type { i32, i32, i32, i32, i32, [44 x i8] }
+; tasks of a part that nobody has taken, the first in the lower half, in the upper one that after the
+; last; a cache line long
+%kerac_range = type { i64, [56 x i8] }
 ; owner, process of the workers, number of workers, whether no more can be started
 %kerac_team = type { i32, i32, i32, i32 }
 
@@ -20,6 +29,7 @@
 @kerac_pending = internal global i32 0, align 64
 @kerac_asleep = internal global i32 0, align 4
 @kerac_workers = internal global [$MOST x %kerac_worker] zeroinitializer, align 64
+@kerac_ranges = internal global [$MOST x %kerac_range] zeroinitializer, align 64
 
 declare i32 @getpid()
 declare i64 @syscall(i64, ...)
@@ -39,6 +49,17 @@ define internal void @kerac_wake(ptr %word) #1 {
   ret void
 }
 
+; The first task of part `number` of `parts`: the first parts are one task longer where the tasks do
+; not divide evenly.
+define internal i64 @kerac_first(i64 %total, i64 %parts, i64 %number) #1 {
+  %size = udiv i64 %total, %parts
+  %rest = urem i64 %total, %parts
+  %longer = call i64 @llvm.smin.i64(i64 %number, i64 %rest)
+  %even = mul i64 %number, %size
+  %first = add i64 %even, %longer
+  ret i64 %first
+}
+
 ; part `number` of a job
 define internal void @kerac_part(ptr %job, i64 %number) #1 {
   %data_at = getelementptr %kerac_job, ptr %job, i32 0, i32 1
@@ -48,18 +69,70 @@ define internal void @kerac_part(ptr %job, i64 %number) #1 {
   %data = load ptr, ptr %data_at
   %total = load i64, ptr %total_at
   %parts = load i64, ptr %parts_at
-  ; the first parts are one task longer where the tasks do not divide evenly
-  %size = udiv i64 %total, %parts
-  %rest = urem i64 %total, %parts
-  %longer = call i64 @llvm.smin.i64(i64 %number, i64 %rest)
-  %even = mul i64 %number, %size
-  %first = add i64 %even, %longer
-  %is_longer = icmp slt i64 %number, %rest
-  %one = zext i1 %is_longer to i64
-  %length = add i64 %size, %one
-  %last = add i64 %first, %length
+  %following = add i64 %number, 1
+  %first = call i64 @kerac_first(i64 %total, i64 %parts, i64 %number)
+  %last = call i64 @kerac_first(i64 %total, i64 %parts, i64 %following)
   call void %task(ptr %data, i64 %first, i64 %last)
   ret void
+}
+
+; part `number` of the pool's job as far as nobody else has taken of it, then what is left of others
+define internal void @kerac_share(ptr %job, i64 %number) #1 {
+entry:
+  %data_at = getelementptr %kerac_job, ptr %job, i32 0, i32 1
+  %parts_at = getelementptr %kerac_job, ptr %job, i32 0, i32 3
+  %task = load ptr, ptr %job
+  %data = load ptr, ptr %data_at
+  %parts = load i64, ptr %parts_at
+  br label %visit
+visit:
+  %offset = phi i64 [ 0, %entry ], [ %further, %next ]
+  %sum = add i64 %number, %offset
+  %victim = urem i64 %sum, %parts
+  %is_own = icmp eq i64 %offset, 0
+  %range_at = getelementptr [$MOST x %kerac_range], ptr @kerac_ranges, i32 0, i64 %victim
+  br label %look
+look:
+  %range = load atomic i64, ptr %range_at acquire, align 8
+  %first = and i64 %range, 4294967295
+  %last = lshr i64 %range, 32
+  %left = sub i64 %last, %first
+  %is_empty = icmp eq i64 %left, 0
+  br i1 %is_empty, label %next, label %take
+take:
+  %quarter = lshr i64 %left, 2
+  %most = sub i64 %left, %quarter
+  %half = lshr i64 %left, 1
+  %more_than_half = sub i64 %left, %half
+  %front = add i64 %first, %most
+  %back = sub i64 %last, %more_than_half
+  %begin = select i1 %is_own, i64 %first, i64 %back
+  %end = select i1 %is_own, i64 %front, i64 %last
+  %left_first = select i1 %is_own, i64 %front, i64 %first
+  %left_last = select i1 %is_own, i64 %last, i64 %back
+  %upper = shl i64 %left_last, 32
+  %new = or i64 %upper, %left_first
+  %result = cmpxchg ptr %range_at, i64 %range, i64 %new acq_rel monotonic
+  %won = extractvalue { i64, i1 } %result, 1
+  br i1 %won, label %do, label %look
+do:
+  call void %task(ptr %data, i64 %begin, i64 %end)
+  br label %look
+next:
+  %further = add i64 %offset, 1
+  %others = icmp slt i64 %further, %parts
+  br i1 %others, label %visit, label %done
+done:
+  ret void
+}
+
+; Claim `command` for a worker: true for the one who comes first, the worker itself or its caller.
+define internal i1 @kerac_claim(ptr %worker, i32 %command) #1 {
+  %claimed = getelementptr %kerac_worker, ptr %worker, i32 0, i32 4
+  %before = sub i32 %command, 1
+  %result = cmpxchg ptr %claimed, i32 %before, i32 %command seq_cst monotonic
+  %won = extractvalue { i32, i1 } %result, 1
+  ret i1 %won
 }
 
 define internal ptr @kerac_work(ptr %worker) #1 {
@@ -72,7 +145,7 @@ entry:
   %number = zext i32 %number32 to i64
   br label %begin
 begin:
-  %seen = phi i32 [ %start, %entry ], [ %command, %done ], [ %command, %wake ]
+  %seen = phi i32 [ %start, %entry ], [ %command, %work ], [ %command, %done ], [ %command, %wake ]
   br label %look
 look:
   %count = phi i64 [ 0, %begin ], [ %next, %again ]
@@ -99,8 +172,11 @@ awake:
   br label %work
 work:
   %command = phi i32 [ %looked, %look ], [ %checked, %awake ]
+  %is_mine = call i1 @kerac_claim(ptr %worker, i32 %command)
+  br i1 %is_mine, label %share, label %begin
+share:
   %job = load ptr, ptr @kerac_job
-  call void @kerac_part(ptr %job, i64 %number)
+  call void @kerac_share(ptr %job, i64 %number)
   %before = atomicrmw sub ptr @kerac_pending, i32 1 seq_cst
   %asleep = load atomic i32, ptr @kerac_asleep seq_cst, align 4
   %last = icmp eq i32 %before, 1
@@ -135,8 +211,10 @@ start:
   %sleeps = getelementptr %kerac_worker, ptr %worker, i32 0, i32 1
   %seen_at = getelementptr %kerac_worker, ptr %worker, i32 0, i32 2
   %number_at = getelementptr %kerac_worker, ptr %worker, i32 0, i32 3
+  %claimed_at = getelementptr %kerac_worker, ptr %worker, i32 0, i32 4
   %seen = load i32, ptr %worker
   %number = add i32 %count, 1
+  store i32 %seen, ptr %claimed_at
   store i32 0, ptr %sleeps
   store i32 %seen, ptr %seen_at
   store i32 %number, ptr %number_at
@@ -175,7 +253,9 @@ entry:
   store i64 %total, ptr %total_at
   store i64 %parts, ptr %parts_at
   %several = icmp sgt i64 %parts, 1
-  br i1 %several, label %split, label %alone
+  %countable = icmp slt i64 %total, 4294967296
+  %splits = and i1 %several, %countable
+  br i1 %splits, label %split, label %alone
 alone:
   call void %task(ptr %data, i64 0, i64 %total)
   ret void
@@ -224,11 +304,24 @@ publish:
   %hands64 = zext i32 %hands to i64
   store i64 %hands64, ptr %parts_at
   store ptr %job, ptr @kerac_job
+  br label %deal
+deal:
+  %part = phi i64 [ 0, %publish ], [ %part_after, %deal ]
+  %part_after = add i64 %part, 1
+  %part_first = call i64 @kerac_first(i64 %total, i64 %hands64, i64 %part)
+  %part_last = call i64 @kerac_first(i64 %total, i64 %hands64, i64 %part_after)
+  %part_upper = shl i64 %part_last, 32
+  %range = or i64 %part_upper, %part_first
+  %range_at = getelementptr [$MOST x %kerac_range], ptr @kerac_ranges, i32 0, i64 %part
+  store atomic i64 %range, ptr %range_at release, align 8
+  %dealt = icmp eq i64 %part_after, %hands64
+  br i1 %dealt, label %ready_to_command, label %deal
+ready_to_command:
   store atomic i32 0, ptr @kerac_asleep monotonic, align 4
   store atomic i32 %workers, ptr @kerac_pending seq_cst, align 4
   br label %command
 command:
-  %place = phi i32 [ 0, %publish ], [ %following, %commanded ]
+  %place = phi i32 [ 0, %ready_to_command ], [ %following, %commanded ]
   %worker = getelementptr [$MOST x %kerac_worker], ptr @kerac_workers, i32 0, i32 %place
   %sleeps = getelementptr %kerac_worker, ptr %worker, i32 0, i32 1
   %old = load i32, ptr %worker
@@ -245,10 +338,23 @@ commanded:
   %more = icmp slt i32 %following, %workers
   br i1 %more, label %command, label %own_part
 own_part:
-  call void @kerac_part(ptr %job, i64 0)
-  br label %look
+  call void @kerac_share(ptr %job, i64 0)
+  br label %withdraw
+withdraw:
+  %asked = phi i32 [ 0, %own_part ], [ %asked_next, %withdrawn ]
+  %asked_at = getelementptr [$MOST x %kerac_worker], ptr @kerac_workers, i32 0, i32 %asked
+  %given_command = load i32, ptr %asked_at
+  %is_late = call i1 @kerac_claim(ptr %asked_at, i32 %given_command)
+  br i1 %is_late, label %excuse, label %withdrawn
+excuse:
+  atomicrmw sub ptr @kerac_pending, i32 1 seq_cst
+  br label %withdrawn
+withdrawn:
+  %asked_next = add i32 %asked, 1
+  %asks = icmp slt i32 %asked_next, %workers
+  br i1 %asks, label %withdraw, label %look
 look:
-  %spins = phi i64 [ 0, %own_part ], [ %spun, %again ]
+  %spins = phi i64 [ 0, %withdrawn ], [ %spun, %again ]
   %left = load atomic i32, ptr @kerac_pending acquire, align 4
   %ready = icmp eq i32 %left, 0
   br i1 %ready, label %done, label %again

@@ -43,7 +43,7 @@ class _Gradient:
         self.dtype = computing_dtype(cells.dtype)
         lanes = lowering.target.lanes(numpy_dtype(self.dtype).itemsize)
         self.units = UnitLayout(self.width, lanes)
-        self.results: list[list[Value]] = [[] for _ in range(3)]
+        self.results: list[list[Value]] = [[] for _ in range(4)]
         for item in lowering.graph.consumers[group.head]:
             if isinstance(item.op, Item):
                 self.results[item.op.index].append(item)
@@ -52,6 +52,7 @@ class _Gradient:
             lowering.write_over(result, self.given["gates"], group.head)
             self.k.write(result)
         self.state, self.cell = self._memory("state", 1), self._memory("cell", 1)
+        self.total = self._memory("total", GATES) if self.results[3] else None
         products = self._memory("products", GATES)
         turned = self.k.read(self.given["turned"])
         scale = self.k.read(self.given["scale"]) if "scale" in self.given else None
@@ -93,11 +94,24 @@ class _Gradient:
         for pointer, name in ((self.state, "state"), (self.cell, "cell")):
             value = self._operand(name, self.k.multiply(n, self.width), block)
             self.k.store(pointer, n * self.units.row + block.first, value)
+        if self.total is not None:
+            for gate in range(GATES):
+                zeros = self.k.number(0.0, Kind(self.dtype, block.lanes))
+                self.k.store(self.total, self._place(n, gate, block), zeros)
 
     def _end(self, n: Index, block: UnitBlock) -> None:
         for pointer, number in ((self.state, 1), (self.cell, 2)):
             value = self.k.load(pointer, n * self.units.row + block.first, block.lanes)
             self._put_out(number, self.k.multiply(n, self.width), block, value)
+        if self.total is not None:
+            for gate in range(GATES):
+                value = self.k.load(self.total, self._place(n, gate, block), block.lanes)
+                self._put_out(3, (n * GATES + gate) * self.width, block, value)
+
+    def _place(self, n: Index, gate: int, block: UnitBlock) -> Index:
+        """Where a vector of a gate of a row lies in working memory."""
+        place: Index = (n * GATES + gate) * self.units.row + block.first
+        return place
 
     def _operand(self, name: str, row: Index, block: UnitBlock) -> Register:
         """A vector of an operand, or of zeros where it is absent."""
@@ -137,8 +151,10 @@ class _Gradient:
             before, passing = k.select(keep, before, cell), k.select(keep, 0.0, state)
         for gate, part in enumerate(parts):
             self._put_out(0, (row * GATES + gate) * self.width, block, part)
-            target = (n * GATES + gate) * self.units.row + block.first
+            target = self._place(n, gate, block)
             k.store(self.product.products, target, part)
+            if self.total is not None:
+                k.store(self.total, target, k.load(self.total, target, block.lanes) + part)
         k.store(self.cell, own, before)
         k.store(self.state, own, passing)
 

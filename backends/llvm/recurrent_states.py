@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kerac.backends.llvm.grouping import Group
@@ -59,13 +59,13 @@ class States:
         self.initial: dict[str, Value | None] = dict(zip(kept, given, strict=False))
         self.mask: Value | None = given[len(kept)]
         self.scale = scale_of(anchor)
-        results: list[list[Value]] = [[] for _ in range(len(kept) + 3)]
+        results: list[list[Value]] = [[] for _ in range(len(kept) + 4)]
         for item in k.lowering.graph.consumers[anchor]:
             if isinstance(item.op, Item):
                 results[item.op.index].append(item)
         # of each step its output, and what an LSTM keeps of it
         self.sequence, *self.last = results[: len(kept) + 1]
-        self.kept_gates, self.kept_cells = results[len(kept) + 1 :]
+        self.kept_gates, self.kept_cells, self.kept_states = results[len(kept) + 1 :]
         names = [*kept, *(["output"] if self._puts_out_other_than_state() else [])]
         stages = phases(self.op, self.scale is not None)
         if len(stages) > 1:
@@ -177,8 +177,9 @@ class States:
                 kept = self.k.select(keep, value, self.load(name, row, half, block, vector))
             self.store(name, row, after, block, vector, kept)
             if name == "cell":
-                self._keep_cell(row, step, block, vector, kept)
+                self._put(self.kept_cells, row, step, block, vector, kept)
         if "state" in new:
+            self._keep_state(row, step, block, vector)
             self._put_out(row, step, block, vector, new["state"], keep)
 
     def _put_out(
@@ -196,11 +197,7 @@ class States:
             value = self.k.select(keep, value, self._output_before(row, step.half, block, vector))
         if "output" in self.pointers:
             self.store("output", row, 0, block, vector, value)
-        place = (row * self.k.dim(self.steps) + step.place) * self.units.units
-        place = place + block.first + vector * block.lanes
-        for result in self.sequence:
-            converted = self.k.convert(value, result.dtype)
-            self.k.store(self.k.write(result), place, converted, block.mask_of(vector))
+        self._put(self.sequence, row, step, block, vector, value)
 
     def _output_before(self, row: Index, half: Index, block: UnitBlock, vector: int) -> Register:
         """What a row puts out in a step that the mask leaves out."""
@@ -217,7 +214,9 @@ class States:
                 before = self._output_before(row, step.half, block, 0)
                 self._put_out(row, step, block, 0, before, None)
             if self.kept_cells:
-                self._keep_cell(row, step, block, 0, self.load("cell", row, 0, block))
+                cell = self.load("cell", row, 0, block)
+                self._put(self.kept_cells, row, step, block, 0, cell)
+            self._keep_state(row, step, block, 0)
             if self.kept_gates:
                 nothing = self.k.number(0.0, Kind(self.dtype, block.lanes))
                 gates = range(self.op.gates)
@@ -229,7 +228,7 @@ class States:
     @property
     def puts_out_each_step(self) -> bool:
         """Whether anything leaves in every step."""
-        return bool(self.sequence or self.kept_cells or self.kept_gates)
+        return any((self.sequence, self.kept_cells, self.kept_states, self.kept_gates))
 
     def keep_gates(
         self,
@@ -250,12 +249,24 @@ class States:
                 converted = k.convert(kept, result.dtype)
                 k.store(k.write(result), place, converted, block.mask_of(vector))
 
-    def _keep_cell(
-        self, row: Index, step: Step, block: UnitBlock, vector: int, cell: Register
+    def _keep_state(self, row: Index, step: Step, block: UnitBlock, vector: int) -> None:
+        if self.kept_states:
+            before = self.load("state", row, step.half, block, vector)
+            self._put(self.kept_states, row, step, block, vector, before)
+
+    def _put(
+        self,
+        results: Sequence[Value],
+        row: Index,
+        step: Step,
+        block: UnitBlock,
+        vector: int,
+        value: Register,
     ) -> None:
+        """Write one vector of a row and step of results that have one for each unit."""
         k = self.k
         place = (row * k.dim(self.steps) + step.place) * self.units.units
         place = place + block.first + vector * block.lanes
-        for result in self.kept_cells:
-            converted = k.convert(cell, result.dtype)
+        for result in results:
+            converted = k.convert(value, result.dtype)
             k.store(k.write(result), place, converted, block.mask_of(vector))

@@ -9,7 +9,8 @@ from kerac.backends.llvm.kernel import Index, Kind, Register
 from kerac.backends.llvm.lowering import GroupKernel
 from kerac.backends.llvm.packing import Columns, ColumnTiles
 from kerac.backends.llvm.pointwise import Position, load_at
-from kerac.backends.llvm.schedule import Tile, choose_span, choose_stretch, near_rows, small_rows
+from kerac.backends.llvm.schedule import TASKS, Tile, choose_span, near_rows, small_rows
+from kerac.backends.llvm.stretches import EvenTiles, parallel_stretches
 from kerac.ir.dims import DimLike
 from kerac.ir.ops.contraction import Matmul
 
@@ -116,38 +117,27 @@ def fixed_rows(
     depth: Index,
     body: Callable[[Index, Index, int, Columns], None],
 ) -> None:
-    """`tiles_over_rows` for a known number of inner rows, in stretches of some tiles.
-
-    A stretch meets all columns before the next one, so that its rows are near for all but the first
-    of them.
-    """
+    """`tiles_over_rows` for a known number of inner rows: tiles of even heights in stretches."""
     outer, inner = rows
-    full = inner // tile.rows * tile.rows
+    tiles = EvenTiles(inner, tile.rows)
     span = choose_span(k.target, tile, inner) if inner < tile.rows or inner == 1 else 1
     blocks = ColumnTiles.of(k, columns, tile.vectors, span)
-    known = (depth if isinstance(depth, int) else 1) * tile.vectors * k.lanes
     # threads that share rows, not columns, find what they made themselves in their own caches
-    alone = inner >= columns
-    tasks = (1 if alone else blocks.count) * (outer if isinstance(outer, int) else 1)
-    stretch = choose_stretch(tile, inner, max(1, tasks), -(-k.grain // max(1, known)))
+    shares = TASKS if inner >= columns else 1
+    stretch = -(-tiles.count // shares)
     if isinstance(depth, int):
-        stretch = min(stretch, near_rows(k.target, tile, inner, depth, blocks.count))
-    count = max(1, -(-full // stretch))
+        near = near_rows(k.target, tile, inner, depth, blocks.count)
+        stretch = min(stretch, max(1, near // tile.rows))
 
-    def task(n: Index, m: Index, f: Index) -> None:
-        first = k.multiply(m, stretch)
-        stop = full if count == 1 else k.minimum(k.add(first, stretch), full)
+    def task(n: Index, number: Index, f: Index) -> None:
+        def rows_of(first: Index, height: int) -> None:
+            blocks.at(f, lambda part: body(n, first, height, part))
 
-        def block(part: Columns) -> None:
-            k.loop("m", first, stop, lambda row: body(n, row, tile.rows, part), step=tile.rows)
-            if inner > full:
-                last = k.compare("equal", m, count - 1)
-                k.when(last, lambda: body(n, full, inner - full, part))
+        tiles.at(k, number, rows_of)
 
-        blocks.at(f, block)
-
-    cost = k.multiply(depth, -(-inner * columns // (blocks.count * count)))
-    k.parallel({"n": k.dim(outer), "m": count, "f": blocks.count}, task, cost=cost)
+    cost = k.multiply(depth, -(-inner * columns // (blocks.count * tiles.count)))
+    sizes = (tiles.count, blocks.count)
+    parallel_stretches(k, {"n": k.dim(outer)}, sizes, stretch, task, cost=cost)
 
 
 def symbolic_columns(

@@ -121,16 +121,6 @@ def small_rows(target: Target, tile: Tile) -> list[Tile]:
     ]
 
 
-def choose_stretch(tile: Tile, rows: int, blocks: int, least: int) -> int:
-    """How many rows one task takes for one of `blocks` blocks of columns; `least` pay for it.
-
-    All of them, where there are blocks enough: each task reads the weights of its block again.
-    """
-    tiles = rows // tile.rows
-    tasks = -(-TASKS // blocks)
-    return max(1, -(-least // tile.rows), -(-tiles // tasks)) * tile.rows
-
-
 def near_rows(target: Target, tile: Tile, rows: int, depth: int, blocks: int) -> int:
     """How many of `rows` meet all `blocks` of columns before the next ones.
 

@@ -8,6 +8,7 @@ from typing import Any
 from kerac.backends.onnx.builder import Builder
 from kerac.backends.onnx.types import element_type
 from kerac.ir import numpy_dtype
+from kerac.ir.mathematics import gelu_by_erf
 
 # Runtimes compute in few integer types; a wider one gives the same low bits.
 WIDER = {"bool": "i32", "i8": "i32", "i16": "i32", "u8": "i32", "u16": "i32", "u32": "i64"}
@@ -108,6 +109,10 @@ class OnnxMathematics:
 
     def erf(self, x: Tensor) -> Tensor:
         return x.node("Erf", x)
+
+    def gelu(self, x: Tensor) -> Tensor:
+        result: Tensor = gelu_by_erf(self, x)
+        return result
 
     def sin(self, x: Tensor) -> Tensor:
         return x.node("Sin", x)

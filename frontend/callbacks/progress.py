@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from kerac.callbacks.base import Callback, Logs
+from kerac.config import is_interactive_logging_enabled
 
 
 class Progbar:
@@ -150,7 +151,9 @@ class ProgbarLogger(Callback):
     def set_params(self, params: Logs) -> None:
         super().set_params(params)
         verbose = params.get("verbose", 1)
-        self.verbose = 1 if verbose == "auto" else int(verbose)
+        if verbose == "auto":
+            verbose = 1 if is_interactive_logging_enabled() else 2
+        self.verbose = int(verbose)
         self.epochs, self.target = params.get("epochs", 1), params.get("steps")
 
     def wants(self, phase: str) -> bool:

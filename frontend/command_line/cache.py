@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from kerac.command_line.console import bytes_text, examples, write
+from kerac.command_line.console import examples, write
+from kerac.timing.table import bytes_text
 
 EXAMPLES = (
     "kerac cache",

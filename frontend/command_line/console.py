@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kerac.timing.table import bytes_text
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -55,12 +57,3 @@ def terminal() -> Console | None:
 def size_text(path: Path) -> str:
     """`1.2 MB`."""
     return bytes_text(path.stat().st_size)
-
-
-def bytes_text(count: float) -> str:
-    """A number of bytes for people."""
-    for unit in ("B", "KB", "MB", "GB"):
-        if count < 1000 or unit == "GB":
-            break
-        count /= 1000
-    return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.3g} {unit}"

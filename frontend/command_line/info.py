@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 
-from kerac.command_line.console import bytes_text, examples, write
+from kerac.command_line.console import examples, write
 from kerac.command_line.source import is_library, load_graph, model_argument
 from kerac.ir import Graph, Value, type_text
 from kerac.ir.ops.constant import Call, Constant, Input, Parameter
+from kerac.timing.table import bytes_text
 
 EXAMPLES = (
     "kerac info model.keras",

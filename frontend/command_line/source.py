@@ -75,7 +75,7 @@ def load_executable(
 ) -> Executable:
     """A library, loaded, or a model, compiled; its calls use at most so many threads."""
     if is_library(path):
-        from kerac.runtime import load
+        from kerac.compile import load
 
         if weights:
             raise click.UsageError("--weights is for models; a library has its own")

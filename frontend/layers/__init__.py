@@ -83,6 +83,7 @@ from kerac.layers.images import (
     Solarization,
 )
 from kerac.layers.input import Input, InputLayer
+from kerac.layers.input_spec import InputSpec
 from kerac.layers.lambda_layer import Lambda
 from kerac.layers.masking import Masking
 from kerac.layers.merging import (
@@ -241,6 +242,7 @@ __all__ = [
     "Identity",
     "Input",
     "InputLayer",
+    "InputSpec",
     "IntegerLookup",
     "LSTMCell",
     "Lambda",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 from kerac.convert import NotConvertibleError, convert, describe
 from kerac.ir import Value
 from kerac.ir.errors import CompileError
+from kerac.layers.input_spec import check_inputs
 from kerac.structure import leaves
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def bind_call(
     for name, kind in call_kinds(type(layer)).items():
         if name in bound.arguments:
             _check(layer, name, bound.arguments[name], kind)
+    check_inputs(layer, next(iter(bound.arguments.values()), None))
     return bound
 
 

@@ -16,15 +16,11 @@ returns symbolic tensors, on arrays arrays, on values of a graph values.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
-
-import numpy as np
 
 from kerac.configured import Configured, fields
 from kerac.convert import plain
-from kerac.initializers import Initializer
-from kerac.initializers import get as initializer_of
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, UnsupportedError
 from kerac.layers.arguments import bind_call, call_signature
@@ -36,8 +32,9 @@ from kerac.layers.calling import (
     output_shape,
 )
 from kerac.layers.dtypes import dtype_of, policy
+from kerac.layers.holding import Holder, each
 from kerac.layers.masks import fill_masks, set_masks
-from kerac.layers.penalties import attach_penalties, penalize_outputs
+from kerac.layers.penalties import penalize_outputs
 from kerac.layers.sharing import number_shared
 from kerac.names import automatic_name, name_scope, scoped
 from kerac.regularizers import MaybeRegularizer
@@ -50,7 +47,7 @@ REGISTRY: dict[str, type[Layer]] = {}
 FLOATS = ("f16", "bf16", "f32", "f64")
 
 
-class Layer(Configured, keyword_only=True):
+class Layer(Holder, Configured, keyword_only=True):
     """Base of all layers; its own fields are Keras's keyword arguments for every layer."""
 
     module: ClassVar[str] = "keras.layers"
@@ -74,6 +71,7 @@ class Layer(Configured, keyword_only=True):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._initialize()
+        self._internal = frozenset(vars(self))
         super().__init__(*args, **kwargs)
         self._is_made = True
 
@@ -81,7 +79,7 @@ class Layer(Configured, keyword_only=True):
         """What is set for a layer's `trainable` holds for the layers in it."""
         object.__setattr__(self, name, value)
         if name == "trainable" and self._is_made:
-            for inner in leaves(self.children()):
+            for inner in each(self.children()):
                 inner.trainable = value
 
     def _initialize(self) -> None:
@@ -114,116 +112,6 @@ class Layer(Configured, keyword_only=True):
             given["name"] = automatic_name(type(self).__name__)
         given["dtype"] = dtype_of(given.get("dtype"), type(self).__name__, given["name"])
         return given
-
-    # Weights
-
-    def add_weight(
-        self,
-        name: str = "variable",
-        shape: Sequence[int | None] = (),
-        initializer: Any = "glorot_uniform",
-        trainable: bool = True,
-        dtype: str | None = None,
-        regularizer: Any = None,
-        constraint: Any = None,
-    ) -> Variable:
-        """Make a weight; its path is the layer's and its name.
-
-        Regularizer and constraint are the layer's arguments called after the weight, if not given.
-        """
-        lengths = tuple(length for length in shape if length is not None and length >= 0)
-        if len(lengths) != len(shape):
-            raise CompileError(
-                f"weight {name!r} would have the shape {tuple(shape)}, "
-                "but all its lengths must be known",
-                remedy="Give the model an Input with the sizes of these axes.",
-            )
-        start = initializer_of(initializer)
-        if not isinstance(start, Initializer):
-            raise CompileError(f"weight {name!r} needs an initializer, but has {initializer!r}")
-        variable = Variable(name, scoped(name), lengths, dtype or "float32", start, trainable)
-        attach_penalties(self, variable, regularizer, constraint)
-        self._variables.append(variable)
-        return variable
-
-    def add_loss(self, loss: Any) -> None:
-        """Add values of the graph, or their sums, to what training makes small."""
-        current_trace().losses.extend(leaves(loss))
-
-    def children(self) -> Mapping[str, Layer | Sequence[Layer]]:
-        """Layers inside this one, by the attributes that hold them."""
-        found: dict[str, Layer | Sequence[Layer]] = {}
-        for name, held in vars(self).items():
-            if name.startswith("_"):
-                continue
-            if isinstance(held, Layer) or (
-                isinstance(held, list | tuple) and held and all(isinstance(x, Layer) for x in held)
-            ):
-                found[name] = held
-        return found
-
-    def walk(self) -> Iterator[Layer]:
-        """This layer and all inside it, each once."""
-        seen: dict[Layer, None] = {}
-        pending: list[Layer] = [self]
-        while pending:
-            layer = pending.pop()
-            if layer in seen:
-                continue
-            seen[layer] = None
-            yield layer
-            inner = [child for held in layer.children().values() for child in leaves(held)]
-            pending += reversed(inner)
-
-    @property
-    def own_weights(self) -> list[Variable]:
-        """The weights of this layer alone, trainable ones first."""
-        return sorted(self._variables, key=lambda variable: not variable.trainable)
-
-    def named_variables(self) -> Mapping[str, Variable]:
-        """What a file keeps for the layer beside its weights, by name."""
-        return {}
-
-    @property
-    def weights(self) -> list[Variable]:
-        """All weights, those of layers inside included, each once."""
-        return list(dict.fromkeys(v for layer in self.walk() for v in layer.own_weights))
-
-    variables = weights
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        """Weights that training changes."""
-        frozen = {v for layer in self.walk() if not layer.trainable for v in layer.weights}
-        return [v for v in self.weights if v.trainable and v not in frozen]
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        """Weights that training leaves as they are."""
-        trained = set(self.trainable_weights)
-        return [v for v in self.weights if v not in trained]
-
-    trainable_variables = trainable_weights
-    non_trainable_variables = non_trainable_weights
-
-    def get_weights(self) -> list[np.ndarray[Any, Any]]:
-        """Copies of all weights."""
-        return [variable.numpy() for variable in self.weights]
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Replace all weights, in the order of `weights`."""
-        variables = self.weights
-        if len(weights) != len(variables):
-            raise CompileError(
-                f"{self.name}: has {len(variables)} weights, but got {len(weights)}",
-                details=tuple(f"{v.path}: {v.shape}" for v in variables),
-            )
-        for variable, value in zip(variables, weights, strict=True):
-            variable.assign(value)
-
-    def count_params(self) -> int:
-        """Number of elements in all weights."""
-        return sum(variable.size for variable in self.weights)
 
     # Building and calling
 

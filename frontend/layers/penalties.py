@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kerac.variable import Variable
 
 
-def argument_for(layer: Layer, weight: str, kind: str) -> Any:
+def argument_for(layer: Any, weight: str, kind: str) -> Any:
     """The regularizer or constraint (`kind`) among a layer's arguments that is for a weight.
 
     That of `recurrent_kernel` is called `recurrent_regularizer`.
@@ -25,7 +25,7 @@ def argument_for(layer: Layer, weight: str, kind: str) -> Any:
     return None
 
 
-def attach_penalties(layer: Layer, variable: Variable, regularizer: Any, constraint: Any) -> None:
+def attach_penalties(layer: Any, variable: Variable, regularizer: Any, constraint: Any) -> None:
     """Give a weight that is trained its regularizer and constraint, those of the layer if None."""
     if not variable.trainable:
         return

@@ -25,12 +25,12 @@ def is_dropping(rate: float) -> bool:
 
 def uniform(shape: Shape, seed: int | None = None) -> Value:
     """Random numbers, f32 in [0, 1)."""
-    return ops.random_uniform(_key(seed), shape=shape, stream=_stream())
+    return ops.random_uniform(key_of_step(seed), shape=shape, stream=next_stream())
 
 
 def normal(shape: Shape, seed: int | None = None) -> Value:
     """Normally distributed random numbers of mean 0 and variance 1, f32."""
-    return ops.random_normal(_key(seed), shape=shape, stream=_stream())
+    return ops.random_normal(key_of_step(seed), shape=shape, stream=next_stream())
 
 
 def keep(x: Value, rate: float, seed: int | None, shape: Shape | None = None) -> Value:
@@ -39,10 +39,15 @@ def keep(x: Value, rate: float, seed: int | None, shape: Shape | None = None) ->
     A share `rate` of the elements is 0; elements along axes of length 1 in `shape` are dropped
     together.
     """
+    return kept(x, rate, uniform(shape or x.shape, seed))
+
+
+def kept(x: Value, rate: float, numbers: Value) -> Value:
+    """x where uniform numbers reach `rate` and 0 elsewhere, made larger so that the mean stays."""
     if rate >= 1:
         return ops.multiply(x, 0.0)
-    kept = ops.GreaterEqual()(uniform(shape or x.shape, seed), ops.constant(rate, "f32"))
-    return ops.multiply(x, ops.multiply(ops.cast(kept, "f32"), 1 / (1 - rate)))
+    is_kept = ops.GreaterEqual()(numbers, ops.constant(rate, "f32"))
+    return ops.multiply(x, ops.multiply(ops.cast(is_kept, "f32"), 1 / (1 - rate)))
 
 
 def dropped(x: Value, rate: float, seed: int | None, shared_axes: tuple[int, ...] = ()) -> Value:
@@ -53,13 +58,14 @@ def dropped(x: Value, rate: float, seed: int | None, shared_axes: tuple[int, ...
     return keep(x, rate, seed, shape) if rate else x
 
 
-def _stream() -> int:
+def next_stream() -> int:
+    """The number of one more source of random numbers of the graph."""
     trace = current_trace()
     trace.streams += 1
     return trace.streams - 1
 
 
-def _key(seed: int | None) -> Value:
+def key_of_step(seed: int | None) -> Value:
     """The key of the step; that of a layer with a seed depends on the seed and the step alone."""
     key = current_trace().key
     if key is None:

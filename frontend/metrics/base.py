@@ -68,7 +68,9 @@ class Metric(Configured, keyword_only=True):
         self._variables = self._variables or []
         name = name or f"variable_{len(self._variables)}"
         start = get(initializer) or Zeros()
-        variable = Variable(name, f"{self.name}/{name}", tuple(shape), "float32", start, False)
+        variable = Variable(
+            start, tuple(shape), trainable=False, name=name, path=f"{self.name}/{name}"
+        )
         self._variables.append(variable)
         return variable
 
@@ -86,7 +88,9 @@ class Metric(Configured, keyword_only=True):
         """Make the state, unless it is there."""
         if self._variables is None and not self.is_imperative:
             self._variables = [
-                Variable(name, f"{self.name}/{name}", tuple(shape), "float32", Zeros(), False)
+                Variable(
+                    Zeros(), tuple(shape), trainable=False, name=name, path=f"{self.name}/{name}"
+                )
                 for name, shape in self.states(y_true, y_pred).items()
             ]
 

@@ -11,12 +11,13 @@ from kerac.ir.errors import CompileError, ShapeError
 from kerac.ir.graph import unique_name
 from kerac.ir.types import TensorType, dtype_name
 from kerac.layers.base import REGISTRY, Layer
+from kerac.layers.holding import Holder
 from kerac.layers.input import InputLayer
 from kerac.layers.operation import Operation
 from kerac.layers.sharing import number_shared
 from kerac.models.model import Model
 from kerac.models.text_inputs import TextInputs, reads_text
-from kerac.models.topology import find_topology, with_own_inputs
+from kerac.models.topology import Topology, find_topology, with_own_inputs
 from kerac.structure import leaves, map_structure
 from kerac.tensor import KerasTensor
 from kerac.tracing import DimsDifferError, Traced, current_trace, symbolic_types, trace_function
@@ -27,6 +28,15 @@ class Functional(Model):
 
     module: ClassVar[str] = "keras.src.models.functional"
     supports_masking = True
+
+    def _initialize(self) -> None:
+        super()._initialize()
+        self._input_structure: Any = None
+        self._output_structure: Any = None
+        self._flat_inputs: list[KerasTensor] = []
+        self._flat_outputs: list[KerasTensor] = []
+        self._topology = Topology((), ())
+        self._text: TextInputs | None = None
 
     def __init__(
         self,
@@ -47,10 +57,8 @@ class Functional(Model):
         if any(not isinstance(x.node.layer, InputLayer) for x in leaves(inputs)):
             inputs, outputs = with_own_inputs(inputs, outputs)
         self._input_structure, self._output_structure = inputs, outputs
-        self._flat_inputs: list[KerasTensor] = leaves(inputs)
-        self._flat_outputs: list[KerasTensor] = leaves(outputs)
+        self._flat_inputs, self._flat_outputs = leaves(inputs), leaves(outputs)
         self._topology = find_topology(self._flat_inputs, self._flat_outputs, str(self.name))
-        self._text: TextInputs | None = None
         if reads_text(self._topology.nodes):
             self._text = TextInputs(self)
         self.built = True
@@ -104,6 +112,9 @@ class Functional(Model):
     def layers(self) -> list[Layer]:
         """The layers in Keras's order, inputs included."""
         return [x for x in self._topology.layers if not isinstance(x, Operation)]
+
+    def children(self) -> dict[str, Any]:
+        return {"layers": self.layers, **Holder.children(self)}
 
     @property
     def operations(self) -> list[Layer]:

@@ -15,6 +15,7 @@ from kerac.ir import Graph, Value
 from kerac.ir.errors import CompileError, UnsupportedError
 from kerac.ir.types import TensorType
 from kerac.layers.base import Layer
+from kerac.layers.holding import each
 from kerac.structure import leaves, map_structure, pack
 from kerac.tensor import KerasTensor, shape_of
 from kerac.tracing import Trace, trace_function, with_equal_dims
@@ -57,10 +58,10 @@ class Model(Trainer, Layer, registered=False):
     @property
     def layers(self) -> list[Layer]:
         """The layers of the model."""
-        return [x for held in super().children().values() for x in leaves(held)]
+        return list(dict.fromkeys(each(super().children())))
 
     def children(self) -> dict[str, Any]:
-        return {"layers": self.layers}
+        return {**super().children(), "layers": self.layers}
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of a name or an index."""

@@ -25,7 +25,7 @@ from kerac.saving.limits import DEFAULT_LIMITS
 from kerac.variable import Array, Variable
 
 if TYPE_CHECKING:
-    from kerac.saving.layout import SavedNode
+    from kerac.saving.layout import Held, SavedNode
     from kerac.saving.model_file import ModelFile, Weights
     from kerac.saving.source import FileSource
 
@@ -44,11 +44,8 @@ class SavedLayer:
         self.trainable = layer.trainable
         self.variables: Sequence[Variable] = layer.own_weights
         self.named_variables: Mapping[str, Variable] = layer.named_variables()
-        self.children: dict[str, SavedNode | Sequence[SavedNode]] = {
-            attribute: saved(held, known)
-            if isinstance(held, Layer)
-            else [saved(x, known) for x in held]
-            for attribute, held in layer.children().items()
+        self.children: dict[str, Held] = {
+            attribute: saved_members(held, known) for attribute, held in layer.children().items()
         }
 
 
@@ -56,6 +53,13 @@ def saved(layer: Layer, known: dict[Layer, SavedLayer] | None = None) -> SavedLa
     """One view for each layer, however often it occurs."""
     known = {} if known is None else known
     return known[layer] if layer in known else SavedLayer(layer, known)
+
+
+def saved_members(held: Any, known: dict[Layer, SavedLayer]) -> Held:
+    """The views of what an attribute holds; dictionaries are lists of their values."""
+    if isinstance(held, Layer):
+        return saved(held, known)
+    return [saved_members(x, known) for x in (held.values() if isinstance(held, dict) else held)]
 
 
 class SavedOptimizer:

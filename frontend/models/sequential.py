@@ -11,6 +11,7 @@ from kerac.ir import Value
 from kerac.ir.errors import CompileError
 from kerac.layers.base import REGISTRY, Layer, map_shapes
 from kerac.layers.deserialize import decoded, deserialize_layer, listed_layers
+from kerac.layers.holding import Holder
 from kerac.layers.input import InputLayer
 from kerac.layers.text.base import TextLayer
 from kerac.models.functional import Functional
@@ -33,11 +34,14 @@ class Sequential(Model):
         name: str | None = None,
     ) -> None:
         super().__init__(name=name, trainable=trainable)
-        self._stack: list[Layer] = []
-        self._functional: Functional | None = None
         for layer in layers or ():
             self._add(layer)
         self._rebuild()
+
+    def _initialize(self) -> None:
+        super()._initialize()
+        self._stack: list[Layer] = []
+        self._functional: Functional | None = None
 
     def add(self, layer: Any) -> None:
         """Put a layer at the end."""
@@ -111,6 +115,9 @@ class Sequential(Model):
     def layers(self) -> list[Layer]:
         """The layers without the input."""
         return [layer for layer in self._stack if not isinstance(layer, InputLayer)]
+
+    def children(self) -> dict[str, Any]:
+        return {"layers": self.layers, **Holder.children(self)}
 
     @property
     def input(self) -> Any:

@@ -28,7 +28,7 @@ from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, InternalError
 from kerac.names import automatic_name
 from kerac.optimizers.clipping import clip
-from kerac.optimizers.rate import as_scalar, write
+from kerac.optimizers.rate import as_scalar, declare, write
 from kerac.optimizers.schedules import InverseTimeDecay, LearningRateSchedule
 from kerac.variable import Variable
 
@@ -61,8 +61,7 @@ class Optimizer(Configured, keyword_only=True):
 
     module: ClassVar[str] = "keras.optimizers"
     learning_rate: ClassVar[Any]
-    # the variable, schedule or function behind `learning_rate`
-    _held_rate: Any
+    _held_rate: Any  # the variable, schedule or function behind it
 
     weight_decay: float | None = None
     clipnorm: float | None = None
@@ -74,6 +73,11 @@ class Optimizer(Configured, keyword_only=True):
     loss_scale_factor: float | None = None
     gradient_accumulation_steps: int | None = None
     name: str | None = None
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Let a learning rate that is declared as a number be assigned like any other."""
+        super().__init_subclass__(**keywords)
+        declare(cls)
 
     # What a subclass says
 
@@ -157,7 +161,9 @@ class Optimizer(Configured, keyword_only=True):
 
     def _variable(self, name: str, shape: tuple[int, ...], dtype: str, initial: float) -> Variable:
         path = f"{self.name}/{name}"
-        return Variable(name, path, shape, dtype, Constant(value=initial), trainable=False)
+        return Variable(
+            Constant(value=initial), shape, dtype, trainable=False, name=name, path=path
+        )
 
     def exclude_from_weight_decay(
         self, var_list: Iterable[Variable] | None = None, var_names: Sequence[str] | None = None
@@ -344,7 +350,6 @@ class Optimizer(Configured, keyword_only=True):
                 f"{self.name}: changes {len(self._weights)} weights, but got {len(grads)} gradients"
             )
         variables, count = [*self._weights, *self.variables], len(self._weights)
-
         def step(*values: Value) -> Any:
             weights, state = values[count : 2 * count], values[2 * count :]
             return self.update(values[:count], weights, state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import getattr_static
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -50,6 +51,15 @@ class Rate:
 def rate(default: float) -> Any:
     """The declaration of a field `learning_rate` with its default."""
     return Rate(default)
+
+
+def declare(optimizer: type[Optimizer]) -> None:
+    """Make a field of the rate that a class declares as a number, or not at all."""
+    declared = getattr_static(optimizer, "learning_rate", 0.001)
+    if isinstance(declared, int | float):
+        annotations = vars(optimizer).get("__annotations__", {})
+        optimizer.__annotations__ = {**annotations, "learning_rate": LearningRate}
+        optimizer.learning_rate = rate(float(declared))
 
 
 def read(value: Any) -> Any:

@@ -60,6 +60,12 @@ class SerializedFunction:
         """Whether the name is one of Keras, and not one of the file's author."""
         return _is_keras(self.module, self.registered_name)
 
+    @property
+    def kind(self) -> str:
+        """The name that the file's author gave."""
+        is_name = self.registered_name not in (None, "function")
+        return str(self.registered_name) if is_name else self.name
+
 
 @dataclass(frozen=True)
 class SerializedObject:

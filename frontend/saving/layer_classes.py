@@ -25,7 +25,7 @@ def refuse_unknown_layers(root: SerializedObject, known: Collection[str], label:
     unknown: list[SerializedObject | SerializedFunction] = []
     for item in root.walk():
         if isinstance(item, SerializedFunction):
-            is_unknown = not item.is_keras and (item.registered_name or item.name) not in known
+            is_unknown = not item.is_keras and item.kind not in known and item.name not in known
         else:
             is_unknown = item.kind not in known and (item.is_layer or not item.is_keras)
         if is_unknown:
@@ -56,7 +56,7 @@ def _lines(
 
 def _described(item: SerializedObject | SerializedFunction, known: Collection[str]) -> str:
     if isinstance(item, SerializedFunction):
-        return f"function {item.registered_name or item.name}, which is not one of Keras"
+        return f"function {item.kind}, which is not one of Keras"
     if item.class_name == CODE:
         return "a Python lambda, and code in a file is never run"
     if not item.is_keras:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from kerac.names import snake_case
 from kerac.saving.hdf5 import Dataset, Group
@@ -23,13 +23,14 @@ OPTIMIZER = "optimizer"
 class SavedNode(Protocol):
     """What the layout needs to know of a layer or model.
 
-    `children` maps Keras's attribute names to layers or lists of layers, in the order in which the
-    layer made them: `layers` of a model, `layer` of TimeDistributed, `forward_layer` and
-    `backward_layer` of Bidirectional, `cell` of a recurrent layer, `cells` of stacked ones.
-    `layers` of a functional model holds its InputLayers too, and no operations; that of a
-    Sequential no InputLayer. `variables` are the own ones: trainable when the layer is trainable
-    first, the others after them, each kind in the order of creation. `named_variables` are kept
-    beside them, by the names of their datasets; HDF5 files of Keras 2 had none.
+    `children` maps Keras's attribute names to layers or lists of layers (and of further lists), in
+    the order in which the layer made them: `layers` of a model, `layer` of TimeDistributed,
+    `forward_layer` and `backward_layer` of Bidirectional, `cell` of a recurrent layer, `cells` of
+    stacked ones. `layers` of a functional model holds its InputLayers too, and no operations; that
+    of a Sequential no InputLayer. Both have `layers` as the first child, other models as the last.
+    `variables` are the own ones: trainable when the layer is trainable first, the others after
+    them, each kind in the order of creation. `named_variables` are kept beside them, by the names
+    of their datasets; HDF5 files of Keras 2 had none.
     """
 
     @property
@@ -43,7 +44,10 @@ class SavedNode(Protocol):
     @property
     def named_variables(self) -> Mapping[str, SavedVariable]: ...
     @property
-    def children(self) -> Mapping[str, SavedNode | Sequence[SavedNode]]: ...
+    def children(self) -> Mapping[str, Held]: ...
+
+
+Held: TypeAlias = "SavedNode | Sequence[Held]"
 
 
 @dataclass(frozen=True)
@@ -79,21 +83,22 @@ class _Scheme:
     container: str
     order: Callable[[str], object]
     is_reversed: bool
-    items: Callable[[Sequence[SavedNode]], Sequence[SavedNode]]
+    items: Callable[[Sequence[Held]], Sequence[Held]]
     counts_known: bool
 
 
-def _public_first(attribute: str) -> tuple[bool, bool, str]:
-    # The layers of a model come first, whatever other attributes it has.
-    return attribute != "layers", attribute.startswith("_"), attribute
+def _public_first(attribute: str) -> tuple[bool, str]:
+    return attribute.startswith("_"), attribute
 
 
-def _doubled(nodes: Sequence[SavedNode]) -> list[SavedNode]:
+def _doubled(nodes: Sequence[Held]) -> list[Held]:
     """Layers with weights were listed twice: `layer_with_weights-0` and `layer-0`."""
     return [node for node in nodes for _ in range(2 if _has_variables(node) else 1)]
 
 
-def _has_variables(node: SavedNode) -> bool:
+def _has_variables(node: Held) -> bool:
+    if isinstance(node, Sequence):
+        return any(map(_has_variables, node))
     own = node.variables or node.named_variables
     return bool(own) or any(_has_variables(child) for _, child in named_children(node))
 
@@ -109,8 +114,16 @@ _OLD_SCHEMES = (
 def named_children(node: SavedNode) -> Iterator[tuple[str, SavedNode]]:
     """Yield each child with the attribute that holds it, in the order of creation."""
     for attribute, child in node.children.items():
-        for item in child if isinstance(child, Sequence) else (child,):
+        for item in _flat(child):
             yield attribute, item
+
+
+def _flat(held: Held) -> Iterator[SavedNode]:
+    if isinstance(held, Sequence):
+        for item in held:
+            yield from _flat(item)
+    else:
+        yield held
 
 
 def _walk(root: SavedNode, scheme: _Scheme) -> Iterator[SavedGroup]:
@@ -121,20 +134,25 @@ def _walk(root: SavedNode, scheme: _Scheme) -> Iterator[SavedGroup]:
             return
         seen.add(id(node))
         yield SavedGroup(f"{path}vars", layer_path, node)
-        for attribute in sorted(node.children, key=scheme.order, reverse=scheme.is_reversed):  # type: ignore[arg-type]
-            child = node.children[attribute]
+        names = sorted(node.children, key=scheme.order, reverse=scheme.is_reversed)  # type: ignore[arg-type]
+        if next(iter(names), None) != "layers" == next(iter(node.children), None):
+            names = ["layers", *(name for name in names if name != "layers")]
+        for attribute in names:
             inner = f"{path}{scheme.container if attribute == 'layers' else attribute}/"
-            if not isinstance(child, Sequence):
-                yield from visit(child, inner, _join(layer_path, child.name))
+            yield from visit_held(node.children[attribute], inner, layer_path)
+
+    def visit_held(held: Held, path: str, layer_path: str) -> Iterator[SavedGroup]:
+        if not isinstance(held, Sequence):
+            yield from visit(held, path, _join(layer_path, held.name))
+            return
+        counts: dict[str, int] = {}
+        for item in scheme.items(held):
+            if id(item) in seen and not scheme.counts_known:
                 continue
-            counts: dict[str, int] = {}
-            for item in scheme.items(child):
-                if id(item) in seen and not scheme.counts_known:
-                    continue
-                name = snake_case(item.class_name)
-                counts[name] = counts.get(name, -1) + 1
-                name = f"{name}_{counts[name]}" if counts[name] else name
-                yield from visit(item, f"{inner}{name}/", _join(layer_path, item.name))
+            name = "container" if isinstance(item, Sequence) else snake_case(item.class_name)
+            counts[name] = counts.get(name, -1) + 1
+            name = f"{name}_{counts[name]}" if counts[name] else name
+            yield from visit_held(item, f"{path}{name}/", layer_path)
 
     return visit(root, "", "")
 

@@ -7,7 +7,7 @@ other names.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from kerac.ir.errors import FormatError
@@ -75,8 +75,7 @@ def match_legacy_variables(
             "which stores kernels in another way",
             remedy="Load it with Keras 2.3 and save it from there on TensorFlow.",
         )
-    layers = root.children.get("layers", ())
-    layers = layers if isinstance(layers, Sequence) else (layers,)
+    layers = [child for attribute, child in named_children(root) if attribute == "layers"]
     expected = [(node.name, order) for node in layers if (order := legacy_order(node))]
     names = name_list(weights, "layer_names")
     if names is None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from kerac.ir.errors import CompileError
 from kerac.saving.atomic import atomic_output
-from kerac.saving.layout import SavedNode
+from kerac.saving.layout import SavedNode, named_children
 from kerac.saving.legacy import TOP_LEVEL, legacy_order, owned_variables
 from kerac.saving.weights import SavedVariable
 from kerac.variable import Array
@@ -54,8 +54,7 @@ def write_legacy_model(
 def _write_layers(
     group: Any, keras_version: str, root: SavedNode, value_of: Callable[[SavedVariable], Array]
 ) -> None:
-    layers = root.children.get("layers", ())
-    layers = layers if isinstance(layers, Sequence) else (layers,)
+    layers = [child for attribute, child in named_children(root) if attribute == "layers"]
     _write_names(group, "layer_names", [layer.name for layer in layers])
     group.attrs["backend"] = b"tensorflow"
     group.attrs["keras_version"] = keras_version.encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from kerac.ir.errors import CompileError, InternalError
@@ -44,10 +45,13 @@ class Epochs:
     """
 
     def __init__(self, batches: Batches, steps: int | None = None) -> None:
+        from kerac.config import max_steps_per_epoch
+
         if steps is not None and steps < 1:
             raise CompileError(f"steps is {steps}, but must be positive")
         self.batches = batches
-        self.steps = steps
+        self._most = max_steps_per_epoch()
+        self.steps = self._limited(steps)
         self._known: int | None = None
         self._rest: Iterator[Any] | None = None
         self._passes = 0
@@ -55,7 +59,11 @@ class Epochs:
     @property
     def count(self) -> int | None:
         """Number of batches of an epoch; known after the first one at the latest."""
-        return self.steps or self.batches.count or self._known
+        return self.steps or self._limited(self.batches.count) or self._known
+
+    def _limited(self, count: int | None) -> int | None:
+        """A number of batches within the limit that is set for all epochs."""
+        return count if self._most is None or count is None else min(count, self._most)
 
     def epoch(self, number: int = 0) -> Iterator[Batch]:
         """The batches of the `number`-th epoch."""
@@ -72,7 +80,7 @@ class Epochs:
         """The same, taken from the data later where it can be."""
         if self.steps is None:
             found = 0
-            for batch in self.batches.pieces(number):
+            for batch in islice(self.batches.pieces(number), self._most):
                 found += 1
                 yield batch
             if found == 0:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+from kerac.ir import TensorType
 from kerac.ir.errors import CompileError
 from kerac.losses import CLASSES, Loss, LossFunctionWrapper
 
@@ -51,3 +52,15 @@ def class_counts(output: str, loss: Any, metrics: Iterable[Any], shape: Any) -> 
             ignored = getattr(metric, "ignore_class", None)
             found.append((f"output {output!r}, metric {metric.name!r}", count, ignored))
     return [row for row in found if isinstance(row[1], int)]
+
+
+def label_types(session: Any, outputs: Sequence[TensorType]) -> list[TensorType | None]:
+    """Types of labels as the losses want them; None for an output without loss and metric."""
+    losses = {each.output: each.loss for each in session.objectives.objectives}
+    measured = session.measures.outputs
+    return [
+        loss_class(losses.get(place)).label_type(output)
+        if place in losses or place in measured
+        else None
+        for place, output in enumerate(outputs)
+    ]

@@ -25,7 +25,7 @@ from kerac.runtime.trainer import (
     trainer_header,
     trainer_tables,
 )
-from kerac.training.labels import loss_class
+from kerac.training.labels import label_types
 from kerac.training.session import Session
 from kerac.training.step import KEY, Step, make_forward
 from kerac.variable import Array, Variable
@@ -101,7 +101,7 @@ def _steps(
             )
     forward = make_forward(model, x)
     outputs = [value.tensor_type for value in forward.graph.outputs]
-    y = list(labels) if labels is not None else _label_types(session, outputs)
+    y = list(labels) if labels is not None else label_types(session, outputs)
     if len(y) != len(outputs):
         raise CompileError(
             f"{model.name}: {len(y)} types of labels are given, "
@@ -111,18 +111,6 @@ def _steps(
     weights = [weight if sample_weights and label is not None else None for label in y]
     train, evaluate = (session.step(y, weights, training, dims) for training in (True, False))
     return Steps(train, evaluate, forward, sum(label is not None for label in y))
-
-
-def _label_types(session: Session, outputs: Sequence[TensorType]) -> list[TensorType | None]:
-    """Types of labels as the losses want them; None for an output without loss and metric."""
-    losses = {each.output: each.loss for each in session.objectives.objectives}
-    measured = session.measures.outputs
-    return [
-        loss_class(losses.get(place)).label_type(output)
-        if place in losses or place in measured
-        else None
-        for place, output in enumerate(outputs)
-    ]
 
 
 def _variables(model: Any, session: Session, steps: Steps) -> dict[Variable, str]:

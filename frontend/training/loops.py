@@ -89,7 +89,7 @@ class Pace:
     `CALL` seconds or its batches have `MOST_BYTES`; what is computed stays the same.
     """
 
-    CALL = 0.01
+    CALL = 0.05
     MOST_BYTES = 1 << 20
     GROWTH = 8
 

@@ -20,7 +20,7 @@ class RunningMean:
     def __init__(self, name: str) -> None:
         self.name = name
         self.total, self.count = (
-            Variable(part, f"{name}/{part}", (), "float32", Zeros(), trainable=False)
+            Variable(Zeros(), (), trainable=False, name=part, path=f"{name}/{part}")
             for part in ("total", "count")
         )
         self.variables = [self.total, self.count]

@@ -35,22 +35,27 @@ class Program:
 
         `batch` holds the batches of all steps, one after another; `key` counts the steps.
         """
-        inputs = (*batch, key) if len(self.step.batch) > len(batch) else batch
+        inputs = self.inputs(batch, key)
         outputs = (*self._results, *self._changed)
         if steps == 1:
-            self.executable.run_into((*inputs, *self._state), outputs, not self._is_checked)
+            self.executable.run_into(inputs, outputs, not self._is_checked)
             key[1] += np.uint32(1)
         else:
-            self._run_steps((*inputs, *self._state), outputs, key, len(batch), steps)
+            self._run_steps(inputs, outputs, key, len(batch), steps)
         self._is_checked = True
         Clock.ticks += 1
         return self._results
+
+    def inputs(self, batch: Sequence[Array], key: Array) -> tuple[Array, ...]:
+        """All that the step reads."""
+        own = (*batch, key) if len(self.step.batch) > len(batch) else batch
+        return (*own, *self._state)
 
     def _run_steps(
         self, inputs: Sequence[Array], outputs: Sequence[Array], key: Array, moving: int, steps: int
     ) -> None:
         from kerac.backends.llvm.repeat import repeat_address
-        from kerac.runtime.executable import Steps
+        from kerac.runtime.frames import Steps
 
         many = Steps(steps, moving, repeat_address(), key.ctypes.data + key.itemsize)
         self.executable.run_steps(inputs, outputs, many, not self._is_checked)

@@ -105,6 +105,17 @@ class Session:
 
     def _take(self, batch: Batch, training: bool, steps: int, source: Batch) -> dict[str, Array]:
         """So many steps on batches that lie one after another; `source` is all the data."""
+        program, arrays = self.program(batch, training, source)
+        results = program(arrays, self.key if training else self._no_key, steps)
+        return dict(zip(program.step.results, results, strict=True))
+
+    def program(
+        self, batch: Batch, training: bool, source: Batch
+    ) -> tuple[Program, list[Array]]:
+        """The step for batches of this form, made if it is the first, and the batch as it reads it.
+
+        Labels of `source`, which the batch is a part of, are checked once.
+        """
         if not self.model.built:
             self.model._build_on(batch.x)
         x = self.model._arrays(batch.x)
@@ -117,9 +128,7 @@ class Session:
         if source is not self._checked:
             self._check_classes(y if source is batch else self._spread(source)[0])
             self._checked = source if source is not batch else None
-        arrays = [*x, *(array for array in (*y, *weights) if array is not None)]
-        results = program(arrays, self.key if training else self._no_key, steps)
-        return dict(zip(program.step.results, results, strict=True))
+        return program, [*x, *(array for array in (*y, *weights) if array is not None)]
 
     def as_list(self, logs: Mapping[str, float]) -> Any:
         """The only record, or a list of all in Keras's order.

@@ -10,6 +10,7 @@ from kerac.ir.errors import CompileError, UnsupportedError
 if TYPE_CHECKING:
     from kerac.callbacks.base import CallbackList
     from kerac.callbacks.history import History
+    from kerac.timing.profile import Profile
     from kerac.training.batches import Batch
     from kerac.training.session import Session
 
@@ -129,6 +130,7 @@ class Trainer:
     ) -> History:
         """Train for `epochs` epochs; returns what was recorded of each."""
         from kerac.callbacks.history import History
+        from kerac.config import limited_epochs
         from kerac.training import loops
         from kerac.training.arrays import split_off
         from kerac.training.batches import Epochs
@@ -144,6 +146,7 @@ class Trainer:
             size = validation_batch_size or batch_size
             validation = Epochs(loops.validation_batches(validation_data, size), validation_steps)
         data = Epochs(batches, steps_per_epoch)
+        epochs = limited_epochs(epochs)
         hooks = self._hooks(callbacks, verbose, data.count, epochs, add_history=True)
         self.history = hooks.find(History)
         self._fit = loops.Fit(self, session, hooks, data, validation, validation_freq)
@@ -219,6 +222,17 @@ class Trainer:
         if class_weight is not None:
             batch = batch._replace(sample_weight=weights_of_classes(batch.y, class_weight))
         return self._on_batch(session, batch, True, return_dict)
+
+    def profile_step(
+        self, x: Any, y: Any = None, sample_weight: Any = None, seconds: float = 1.0
+    ) -> Profile:
+        """What each kernel of a training step on one batch takes; print it for a table.
+
+        The step runs for so many seconds, on one thread; weights stay as they are.
+        """
+        from kerac.training.profile import profile_step
+
+        return profile_step(self, x, y, sample_weight, seconds)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False

@@ -72,7 +72,7 @@ def _lstm_at_once(steps: Steps) -> Cotangents:
         gates, cells, turned, cell, steps.mask_of_steps, entry, *at.cotangent[1:3], steps.scale
     )
     g = o.item(found, 0)
-    to_bias = None if bias is None else rows_sum(g)
+    to_bias = None if bias is None else rows_sum(o.item(found, 3))
     initial = o.item(found, 1), o.item(found, 2)
     return (*steps.to_kernels(g, g), to_bias, *initial, None, *steps.to_scale(g))
 

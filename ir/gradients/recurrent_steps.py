@@ -120,6 +120,8 @@ class Steps:
     @cached_property
     def before(self) -> Value:
         """The states before each step: t[N, T, U]"""
+        if isinstance(self.at.op, o.LSTM) and self.at.op.keep_gates:
+            return o.item(self.at.result, 5)
         sequence = o.item(self.at.result, 0)
         if self.mask is not None:
             left_out = self.where_left_out(sequence)

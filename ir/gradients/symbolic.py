@@ -74,6 +74,7 @@ class ValueMathematics:
     tanh = staticmethod(_function(o.Tanh()))
     sigmoid = staticmethod(_function(o.Sigmoid()))
     erf = staticmethod(_function(o.Erf()))
+    gelu = staticmethod(_function(o.Gelu()))
     sin = staticmethod(_function(o.Sin()))
     cos = staticmethod(_function(o.Cos()))
     abs = staticmethod(_function(o.Absolute()))

@@ -221,7 +221,7 @@ class Gelu(Unary):
     def formula(self, m: Mathematics, x: Any) -> Any:
         if self.approximate:
             return x * 0.5 * (m.tanh((x + x * x * x * 0.044715) * sqrt(2 / pi)) + 1.0)
-        return x * 0.5 * (m.erf(x * sqrt(0.5)) + 1.0)
+        return m.gelu(x)
 
 
 class Softplus(Unary):

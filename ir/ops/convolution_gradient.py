@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 
 import numpy as np
 
+from kerac.ir.dims import DimLike
 from kerac.ir.errors import ShapeError
+from kerac.ir.graph import Value
 from kerac.ir.op import Array, Op
 from kerac.ir.types import TensorType
 
@@ -36,6 +39,10 @@ class ConvolutionKernelGradient(Op):
         if any(isinstance(d, int) and d % self.groups for d in (channels, filters)):
             raise ShapeError(f"{channels} channels, {filters} filters, but {self.groups} groups")
         return x.with_shape((*self.window, channels // self.groups, filters))
+
+    def multiply_adds(self, result: Value) -> DimLike:
+        cotangent = result.operands[1]
+        return result.tensor_type.size * prod(cotangent.shape[:-1], start=1)
 
     def evaluate(self, x: Array, cotangent: Array) -> Array:
         positions, filters = cotangent.shape[1:-1], cotangent.shape[-1]

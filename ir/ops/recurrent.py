@@ -184,9 +184,9 @@ class LSTM(Recurrent):
 
     x: t[N, T, C], kernel: t[C, 4U], recurrent_kernel: t[U, 4U], bias: t[4U],
     initial_state, initial_cell: t[N, U], mask: bool[N, T] -> (t[N, T, U], t[N, U], t[N, U])
-    Gates are in the order input, forget, cell, output. With `keep_gates` two more results tell what
+    Gates are in the order input, forget, cell, output. With `keep_gates` more results tell what
     gradients need of each step: its gates after the activations, t[N, T, 4U], zeros where the mask
-    leaves it out, and the cell after it, t[N, T, U].
+    leaves it out, the cell after it and the state before it, both t[N, T, U].
     """
 
     gates = 4
@@ -216,7 +216,8 @@ class LSTM(Recurrent):
         if not self.keep_gates:
             return results
         sequence = results[0]
-        return (*results, sequence.with_shape((*sequence.shape[:2], kernel.shape[1])), sequence)
+        gates = sequence.with_shape((*sequence.shape[:2], kernel.shape[1]))
+        return (*results, gates, sequence, sequence)
 
     def evaluate(
         self,
@@ -237,15 +238,16 @@ class LSTM(Recurrent):
         )
         if not self.keep_gates:
             return results
-        kept, cells = np.zeros_like(projected), np.zeros_like(results[0])
+        kept = np.zeros_like(projected)
+        cells, before = np.zeros_like(results[0]), np.zeros_like(results[0])
         for place, (time, (state, _), (_, cell)) in enumerate(trail):
             sums = projected[:, time] + scaled_product(state, recurrent_kernel, scale)
             gates = zip(self.gate_activations, np.split(sums, 4, axis=-1), strict=True)
             kept[:, place] = np.concatenate([apply(f, part) for f, part in gates], axis=-1)
             if mask is not None:
                 kept[~mask[:, time], place] = 0
-            cells[:, place] = cell
-        return (*results, kept, cells)
+            cells[:, place], before[:, place] = cell, state
+        return (*results, kept, cells, before)
 
     def step(
         self, features: Array, states: tuple[Array, ...], weights: tuple[Any, ...]

@@ -24,7 +24,8 @@ class LSTMGradient(Op):
     the recurrent kernel transposed, initial_cell: t[N, U], mask: bool[N, T], and cotangents:
     sequence: t[N, T, U] of the states after each step, state, cell: t[N, U] of those after the
     last, scale: t[N, 4U] as `LSTM` has it
-    -> t[N, T, 4U], t[N, U], t[N, U]. All steps stand in the order they were taken.
+    -> t[N, T, 4U], t[N, U], t[N, U], and the first one summed over its steps, t[N, 4U].
+    All steps stand in the order they were taken.
     """
 
     def infer(
@@ -55,7 +56,7 @@ class LSTMGradient(Op):
             "scale": (scale, cells.with_shape((batch, 4 * units))),
         }
         check_types(expected)
-        return (gates, row, row)
+        return (gates, row, row, cells.with_shape((batch, 4 * units)))
 
     def multiply_adds(self, result: Value) -> DimLike:
         cells, kernel = result.operands[1:3]
@@ -97,4 +98,4 @@ class LSTMGradient(Op):
             result[:, time] = np.where(keep, own, 0)
             to_state = np.where(keep, product_back(own, turned, scale), to_state)
             to_cell = np.where(keep, inner * forget, to_cell)
-        return result, to_state, to_cell
+        return result, to_state, to_cell, result.sum(1)

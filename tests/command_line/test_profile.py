@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import kerac as library
 from kerac.timing.profile import Roof
 from tests.command_line.conftest import Run
 
@@ -44,3 +45,22 @@ def test_the_roof_is_the_longer_of_arithmetic_and_movement() -> None:
     assert roof.seconds(1, 10) == 0.5
     assert roof.seconds(1, 11) == 2.2
     assert roof.seconds(1, 1000) == 200
+
+
+def test_a_step_of_training(kerac: Run, tmp_path: Path) -> None:
+    model = library.Sequential(
+        [library.Input((6,)), library.layers.Dense(4, "softmax", name="head")]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.save(tmp_path / "model.keras")
+    result = kerac("profile", "--train", tmp_path / "model.keras", "--seconds", 0.01, "--json")
+    assert result.exit_code == 0, result.stderr
+    assert "head" in " ".join(row["layers"] for row in json.loads(result.stdout))
+
+
+def test_a_model_that_is_not_compiled_has_no_step(kerac: Run, tmp_path: Path) -> None:
+    model = library.Sequential([library.Input((6,)), library.layers.Dense(4)])
+    model.save(tmp_path / "model.keras")
+    result = kerac("profile", "--train", tmp_path / "model.keras")
+    assert result.exit_code != 0
+    assert "the model is not compiled" in result.stderr

@@ -180,7 +180,7 @@ def test_every_weight_has_the_penalty_that_is_meant_for_it(
 
 
 def test_a_variable_shows_what_training_wrote() -> None:
-    variable = Variable("w", "w", (2, 3), "float32", kerac.initializers.Zeros())
+    variable = Variable("zeros", (2, 3), name="w")
     before, version = variable.array, variable.version
     live = variable.live()
     assert live.ctypes.data % 64 == 0

@@ -51,6 +51,11 @@ def test_the_reader_is_liberal() -> None:
     )
 
 
+def test_a_list_among_attributes_is_a_tuple() -> None:
+    graph = parse("def f(x: f32[N, 4]):\n  return reduce_sum(x, axes=[1])")
+    assert graph.outputs[0].op.axes == (1,)
+
+
 def test_optional_operands_are_written_by_name() -> None:
     text = (
         "def f(x: f32[N, 4], k: f32[4, 2], r: f32[N, 2]):\n"

@@ -10,7 +10,7 @@ import pytest
 from kerac.backends.llvm.lowering import lower_graph
 from kerac.backends.llvm.target import find_target
 from kerac.ir import parse
-from tests.llvm.native import check
+from tests.llvm.native import check, random_inputs
 
 
 @pytest.mark.parametrize("target", ["native", "avx2", "x86-64"])
@@ -155,5 +155,10 @@ def f(x: f32[N, 64, {rows}], y: f32[N, 64, {columns}], z: f32[{columns}]):
     c = matmul(a, b, transpose_a=True)
     return multiply(add(c, z), z)
 """
-    for batch in (1, 4, 13):
-        check(text, {"N": batch}, target=target)
+    for batch in (1, 4, 41):
+        executable = check(text, {"N": batch}, target=target)
+    arrays = random_inputs(parse(text), {"N": 41})
+    executable.threads = 1
+    alone = executable(*arrays)
+    executable.threads = 3
+    assert (executable(*arrays) == alone).all()

@@ -84,6 +84,19 @@ def test_error_over_the_whole_range(name: str, target: str) -> None:
     assert error[worst] <= BOUNDS[name], f"{error[worst]} ULP at {x[worst]!r}"
 
 
+@pytest.mark.parametrize("target", TARGETS)
+def test_error_of_gelu_over_the_whole_range(target: str) -> None:
+    x = np.concatenate([whole_range(), np.linspace(-8, 8, 200_001, dtype=np.float32)])
+    x = x[np.abs(x) < 1e38]
+    actual = compile_graph(parse("def f(x: f32[N]):\n    return gelu(x)\n"), target)(x)
+    wide = x.astype(np.float64)
+    expected = np.where(wide < -30, 0.0, wide * 0.5 * (1 + NUMPY.erf(wide * math.sqrt(0.5))))
+    error = np.abs(actual - expected) / np.spacing(np.maximum(np.abs(x), SMALLEST_NORMAL))
+    worst = int(error.argmax())
+    assert error[worst] <= 4.0, f"{error[worst]} ULP of {x[worst]!r}"
+    assert np.abs(actual[x < -5]).max() < 2e-6
+
+
 @pytest.mark.parametrize("name", BOUNDS)
 def test_docstrings_state_the_errors(name: str) -> None:
     text = getattr(KernelMathematics, name).__doc__

@@ -312,7 +312,7 @@ def test_what_an_lstm_keeps_for_its_gradient(batch: int, units: int, target: str
     graph = parse(network.text(), arrays=network.weights())
     whole = next(value for value in graph.values if isinstance(value.op, LSTM))
     kept = replace(whole.op, keep_gates=True)(*whole.inputs)
-    outputs = tuple(item(kept, place) for place in range(5))
+    outputs = tuple(item(kept, place) for place in range(6))
     check(Graph("f", graph.inputs, outputs), {"N": batch, "T": 6}, target=target)
 
 

@@ -22,7 +22,7 @@ def f(x: f32[N, T, 3]):
     turned = transpose(recurrent, permutation=(1, 0))
     gates = item(y, index=3)
     g = lstm_gradient(gates, item(y, index=4), turned, state=item(y, index=1))
-    return negative(item(g, index=0)), item(g, index=1){others}
+    return negative(item(g, index=0)), item(g, index=1), item(g, index=3){others}
 """
     generator = np.random.default_rng(3)
     shapes = {"kernel": (3, 148), "recurrent": (37, 148)}

@@ -6,6 +6,7 @@ import ctypes
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +16,8 @@ import pytest
 
 from kerac.backends.llvm.ahead_of_time import find_compiler
 from kerac.backends.llvm.kernel import control
+from kerac.backends.llvm.target import find_target
+from kerac.backends.llvm.threads import process_pool
 from kerac.compile import compile, compile_library
 from kerac.ir import Graph, evaluate_graph, parse
 from kerac.runtime import Executable, InputError, load
@@ -110,6 +113,47 @@ def test_threads_are_a_positive_number(library: Path) -> None:
     for wrong in (0, -1, 2.0, True):
         with pytest.raises(InputError, match="threads must be a positive integer"):
             executable.threads = wrong  # type: ignore[assignment]
+
+
+RunTasks = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3, *[ctypes.c_int64] * 2)
+Task = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+
+
+def run_tasks(task: Callable[[int, int], None], total: int, threads: int) -> None:
+    """Do tasks 0 ... `total` - 1 on the pool of this process."""
+    parallel = KeracParallel(threads=threads)
+    function = Task(lambda _, first, last: task(first, last))
+    address = ctypes.cast(function, ctypes.c_void_p)
+    run = RunTasks(process_pool(find_target()))
+    run(ctypes.addressof(parallel), address, None, total, threads)
+
+
+@pytest.mark.parametrize("threads", [2, 3, 16])
+def test_each_task_is_done_once(threads: int) -> None:
+    for total in (*range(1, 40), 1000):
+        done: list[int] = []
+        run_tasks(lambda first, last, done=done: done.extend(range(first, last)), total, threads)
+        assert sorted(done) == list(range(total))
+
+
+def test_nobody_waits_for_a_thread_that_is_held_up() -> None:
+    done: list[int] = []
+    saw_the_end: list[bool] = []
+    others_are_done = threading.Event()
+    caller = threading.get_ident()
+
+    def task(first: int, last: int) -> None:
+        if threading.get_ident() != caller and not others_are_done.is_set():
+            done.extend(range(first, last))
+            saw_the_end.append(others_are_done.wait(10))
+            return
+        done.extend(range(first, last))
+        if len(done) == 100:
+            others_are_done.set()
+
+    run_tasks(task, 100, 2)
+    assert sorted(done) == list(range(100))
+    assert all(saw_the_end)
 
 
 @pytest.mark.parametrize("order", [iter, reversed], ids=["forwards", "backwards"])

@@ -64,7 +64,7 @@ def variables(generator):
     for path, array in zip(SHAPES, arrays, strict=True):
         name = path.rsplit("/", 1)[-1]
         initializer = kerac.initializers.Constant(value=0.0)
-        ours.append(Variable(name, path, array.shape, "float32", initializer))
+        ours.append(Variable(initializer, array.shape, name=name, path=path))
         ours[-1].assign(array)
         with keras.name_scope(path.rpartition("/")[0]) if "/" in path else keras.name_scope("x"):
             theirs.append(keras.Variable(array, name=name))

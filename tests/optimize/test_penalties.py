@@ -41,7 +41,7 @@ def test_constraints_are_those_of_keras(name, options):
 
 
 def test_constraints_follow_a_step():
-    weight = kerac.Variable("w", "w", (3,), "float32", kerac.initializers.Ones())
+    weight = kerac.Variable("ones", (3,), name="w")
     weight.constraint = kerac.constraints.NonNeg()
     kerac.optimizers.SGD(1.0).apply([np.array([0.5, 2.0, -1.0], np.float32)], [weight])
     np.testing.assert_allclose(weight.array, [0.5, 0.0, 2.0])

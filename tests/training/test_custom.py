@@ -192,3 +192,54 @@ def test_operations_are_those_of_keras(name: str, function: Any) -> None:
     if name == "mean":
         with pytest.raises(AttributeError, match=r"kerac.ops has no 'maen'. Did you mean 'mean'"):
             kerac.ops.maen(X)
+
+
+class Plain(kerac.optimizers.Optimizer):
+    learning_rate: float = 0.5
+    power: float = 1.0
+
+    def step(self, weight: Any, gradient: Any, slots: Any, now: Any) -> Any:
+        return weight - now.learning_rate * gradient
+
+
+class Undeclared(kerac.optimizers.Optimizer):
+    def step(self, weight: Any, gradient: Any, slots: Any, now: Any) -> Any:
+        return weight - now.learning_rate * gradient
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "start"), [(Plain(), 0.5), (Plain(0.25, 2.0), 0.25), (Undeclared(), 0.001)]
+)
+def test_a_learning_rate_may_be_declared_as_a_number(optimizer: Any, start: float) -> None:
+    assert float(optimizer.learning_rate) == pytest.approx(start)
+    assert optimizer.get_config()["learning_rate"] == pytest.approx(start)
+    weight = kerac.Variable("w", "w", (2,), "float32", kerac.initializers.Ones(), True)
+    optimizer.learning_rate = 0.125
+    optimizer.apply([np.ones(2, "float32")], [weight])
+    np.testing.assert_array_equal(weight.numpy(), [0.875, 0.875])
+    schedule = kerac.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
+    assert float(type(optimizer)(learning_rate=schedule).learning_rate) == pytest.approx(0.1)
+
+
+def test_a_limit_for_trying_a_script(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    model = kerac.Sequential([kerac.Input((6,)), kerac.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    batches: list[int] = []
+    count = kerac.callbacks.LambdaCallback(on_train_batch_end=lambda n, _: batches.append(n))
+    monkeypatch.setenv("KERAS_MAX_EPOCHS", "2")
+    kerac.config.set_max_steps_per_epoch(3)
+    kerac.config.disable_interactive_logging()
+    try:
+        with pytest.warns(UserWarning, match="epochs is 5, but is limited to 2"):
+            model.fit(X, Y[:, None] * 1.0, epochs=5, batch_size=10, callbacks=[count])
+        assert batches == [0, 1, 2] * 2
+        assert len(capsys.readouterr().out.splitlines()) == 4
+        assert model.predict(X, batch_size=10, verbose=0).shape == (30, 1)
+        kerac.config.set_max_steps_per_epoch(30)
+        assert model.predict(X, batch_size=10, verbose=0).shape == (40, 1)
+    finally:
+        kerac.config.set_max_steps_per_epoch(None)
+        kerac.config.enable_interactive_logging()
+    monkeypatch.setenv("KERAS_MAX_EPOCHS", "many")
+    with pytest.raises(CompileError, match="KERAS_MAX_EPOCHS is 'many', but a positive integer"):
+        kerac.config.max_epochs()

@@ -187,7 +187,7 @@ class VocabularyLayer(Layer, registered=False):
         self._idf.assign(np.pad(weights, (0, behind)))
 
     def _weights_of(self, count: int) -> Variable:
-        return Variable(IDF, f"{self.name}/{IDF}", (count,), "float32", Ones(), trainable=False)
+        return Variable(Ones(), (count,), trainable=False, name=IDF, path=f"{self.name}/{IDF}")
 
     @property
     def token_weights(self) -> Array | None:
