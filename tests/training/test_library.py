@@ -14,6 +14,7 @@ import pytest
 
 import kerac
 from kerac import layers
+from kerac.backends.llvm.target import X86, find_target, find_targets
 from kerac.ir.errors import CompileError
 from kerac.runtime.trainer import CODES
 
@@ -265,3 +266,52 @@ def test_other_kinds_of_files_link(ending: str, tmp_path: Path) -> None:
     command = ["cc", "-I.", program, path, "-lm", "-pthread", "-o", "program"]
     subprocess.run(command, cwd=tmp_path, check=True)
     subprocess.run([tmp_path / "program"], check=True)
+
+
+def network_of_many_kinds() -> Any:
+    """What takes vectors in all ways: windows, statistics, time, random numbers, words."""
+    kerac.utils.clear_session()
+    kerac.utils.set_random_seed(4)
+    image, words = kerac.Input((7, 6, 2), name="image"), kerac.Input((5,), dtype="int32")
+    x = layers.Conv2D(19, 3, padding="same", use_bias=False)(image)
+    x = layers.MaxPooling2D(2)(layers.Activation("relu")(layers.BatchNormalization()(x)))
+    x = layers.Dropout(0.3)(layers.Flatten()(layers.Conv2D(9, 2, activation="elu")(x)))
+    y = layers.LSTM(21)(layers.Embedding(11, 17)(words))
+    y = layers.LayerNormalization()(y)
+    hidden = layers.Dense(33, activation="gelu")(layers.Concatenate()([x, y]))
+    model = kerac.Model([image, words], layers.Dense(3, activation="softmax")(hidden))
+    rule = kerac.optimizers.SGD(0.05, momentum=0.9)
+    model.compile(rule, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+VARIANTS = ["portable", *(X86 if len(find_targets()) > 1 else ())]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", VARIANTS)
+def test_every_variant_trains_as_python_does(target: str, tmp_path: Path) -> None:
+    if find_targets(target)[-1].vector_bytes > find_target().vector_bytes and target in X86:
+        pytest.skip("this processor has no such vectors")
+    model = network_of_many_kinds()
+    kerac.compile_trainer(model, tmp_path / "t.so", target=target)
+    trainer = Trainer(tmp_path / "t.so", 8)
+    model._compiled_session("test").key[:] = [5, 0]
+    assert trainer("set_seed", trainer.block, ctypes.c_uint32(5)) == 0
+    before = {variable.path: variable.numpy().copy() for variable in model.weights}
+    images = GENERATOR.normal(size=(20, 7, 6, 2)).astype("float32")
+    words = GENERATOR.integers(0, 11, (20, 5)).astype("int32")
+    for start in (*range(0, 24, 8), *range(0, 24, 8)):
+        rows = slice(start, start + 8)  # the last batch of an epoch is short
+        x = [images[rows], words[rows]]
+        wanted = model.train_on_batch(x, LABELS[rows], return_dict=True)
+        trainer("reset_metrics", trainer.block)
+        found = trainer.step("train", x, [LABELS[rows]])
+        np.testing.assert_allclose(sorted(found), sorted(wanted.values()), rtol=1e-5)
+    for variable in (*model.weights, *model.optimizer.variables):
+        value = variable.numpy()
+        size = max(np.abs(value).max(), 1e-3)
+        mine = trainer.read(variable.path, value)
+        np.testing.assert_allclose(mine / size, value / size, atol=1e-5, err_msg=variable.path)
+        if variable.trainable and variable.path in before:
+            assert (value != before[variable.path]).any(), variable.path
