@@ -8,6 +8,7 @@ import numpy as np
 from benchmarks.training import KERAC, KERAS, TASKS, as_rows, as_table, prepare_kerac
 from kerac.timing.contestants import Job
 from kerac.timing.rounds import Timing
+from kerac.timing.worker import sample
 
 
 def timing(name: str, seconds: float) -> Timing:
@@ -37,3 +38,13 @@ def test_epoch(network_file: Callable[[str], Path]) -> None:
     job = Job(network_file("mlp"), {name: array[:rows] for name, array in data.items()})
     ((first, cold),) = prepare_kerac(job)()
     assert 0 < first <= cold
+
+
+def test_a_call_longer_than_its_turn_is_made_once() -> None:
+    calls = []
+
+    def run() -> list[np.ndarray]:
+        calls.append(len(calls))
+        return []
+
+    assert len(sample(run, 0.0)) == len(calls) == 1
