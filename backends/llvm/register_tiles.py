@@ -10,7 +10,7 @@ from kerac.backends.llvm.lowering import GroupKernel
 from kerac.backends.llvm.packing import Columns, ColumnTiles
 from kerac.backends.llvm.pointwise import Position, load_at
 from kerac.backends.llvm.schedule import TASKS, Tile, choose_span, near_rows, small_rows
-from kerac.backends.llvm.stretches import EvenTiles, parallel_stretches
+from kerac.backends.llvm.stretches import MANY_TASKS, EvenTiles, even_turns, parallel_stretches
 from kerac.ir.dims import DimLike
 from kerac.ir.ops.contraction import Matmul
 
@@ -129,15 +129,26 @@ def fixed_rows(
         near = near_rows(k.target, tile, inner, depth, blocks.count)
         stretch = min(stretch, max(1, near // tile.rows))
 
-    def task(n: Index, number: Index, f: Index) -> None:
-        def rows_of(first: Index, height: int) -> None:
-            blocks.at(f, lambda part: body(n, first, height, part))
+    many = blocks.count * (outer if isinstance(outer, int) else 1)
+    turns = even_turns(tiles.count, stretch, -(-MANY_TASKS // many))
+    sizes = (-(-tiles.count // turns), blocks.count)
 
-        tiles.at(k, number, rows_of)
+    def task(n: Index, m: Index, f: Index) -> None:
+        def tile_rows(part: Columns, number: Index) -> None:
+            tiles.at(k, number, lambda first, height: body(n, first, height, part))
 
-    cost = k.multiply(depth, -(-inner * columns // (blocks.count * tiles.count)))
-    sizes = (tiles.count, blocks.count)
-    parallel_stretches(k, {"n": k.dim(outer)}, sizes, stretch, task, cost=cost)
+        def block(part: Columns) -> None:
+            first = k.multiply(m, turns)
+            stop = k.minimum(k.add(first, turns), tiles.count)
+            if turns == 1:
+                tile_rows(part, first)
+            else:
+                k.loop("t", first, stop, lambda number: tile_rows(part, number))
+
+        blocks.at(f, block)
+
+    cost = k.multiply(depth, -(-inner * columns // (sizes[0] * sizes[1])))
+    parallel_stretches(k, {"n": k.dim(outer)}, sizes, stretch // turns, task, cost=cost)
 
 
 def symbolic_columns(

@@ -1,8 +1,8 @@
 """Rows and columns of tiles in an order that keeps what is read near: stretches of rows.
 
 A stretch meets all columns before the next one, so that its rows are near for all but the first of
-them. Tasks are single tiles: threads share all of them evenly, however long the last stretch is,
-and each has rows of its own where there are several stretches.
+them. Tasks are some tiles of one column: threads share all of them evenly, however long the last
+stretch is, and each has rows of its own where there are several stretches.
 """
 
 from __future__ import annotations
@@ -11,6 +11,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from kerac.backends.llvm.kernel import Index, KernelBuilder
+
+MANY_TASKS = 64  # so many that it does not matter who does one more
+UNEVEN = 64  # the part of all tiles by which a last task may be shorter
+
+
+def even_turns(tiles: int, most: int, tasks: int) -> int:
+    """How many of `tiles` follow one another in a task, at most `most`.
+
+    As many as leave `tasks` tasks and hardly a shorter one, but at least one.
+    """
+    found = [
+        turns
+        for turns in range(1, min(most, max(1, tiles // tasks)) + 1)
+        if (-tiles % turns) * UNEVEN <= tiles
+    ]
+    return found[-1]
 
 
 def parallel_stretches(
