@@ -24,6 +24,7 @@ from kerac.passes.recognize_activations import RecognizeActivations
 from kerac.passes.simplify_algebra import SimplifyAlgebra
 from kerac.passes.simplify_movement import SimplifyMovement
 from kerac.passes.simplify_windows import SimplifyWindows
+from kerac.passes.skip_positions import SkipPositions
 from kerac.passes.trace import PassRecord, Trace
 
 # Steps of training go the same way after `differentiate`: their weights and statistics are inputs,
@@ -44,6 +45,7 @@ PASSES: tuple[Pass, ...] = (
     FuseBias(),              # afterwards no constant summand follows a convolution or dense
     FuseResidual(),          # afterwards no sum alone reads a convolution or dense
     FuseActivation(),        # afterwards no activation alone reads a convolution or dense
+    SkipPositions(),         # afterwards no convolution computes what strides alone skip
     SimplifyMovement(),      # afterwards what the fusions freed is short again
     FoldConstants(),         # afterwards nothing that rules made of constants is left to run time
     MergeDuplicates(),       # afterwards equal values are one value
