@@ -107,6 +107,9 @@ class OnnxMathematics:
     def sigmoid(self, x: Tensor) -> Tensor:
         return x.node("Sigmoid", x)
 
+    def silu(self, x: Tensor) -> Tensor:
+        return x * self.sigmoid(x)
+
     def erf(self, x: Tensor) -> Tensor:
         return x.node("Erf", x)
 

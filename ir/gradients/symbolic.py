@@ -73,6 +73,7 @@ class ValueMathematics:
     sqrt = staticmethod(_function(o.Sqrt()))
     tanh = staticmethod(_function(o.Tanh()))
     sigmoid = staticmethod(_function(o.Sigmoid()))
+    silu = staticmethod(_function(o.Silu()))
     erf = staticmethod(_function(o.Erf()))
     gelu = staticmethod(_function(o.Gelu()))
     sin = staticmethod(_function(o.Sin()))

@@ -209,7 +209,7 @@ class Silu(Unary):
     """x * sigmoid(x), also called swish."""
 
     def formula(self, m: Mathematics, x: Any) -> Any:
-        return x * m.sigmoid(x)
+        return m.silu(x)
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,15 @@ EXP = (
     1.666652113199234e-1,
     4.999999403953552e-1,
 )
+# of 2^f on |f| <= 1/2, 0.6 ULP
+EXP2 = (
+    1.3276467280871132e-3,
+    9.675541241884314e-3,
+    5.550713287343727e-2,
+    2.402211972650407e-1,
+    6.931469670609406e-1,
+    1.0000000716517528,
+)
 # of (log(1 + r) - r + r^2/2) / r^3 on sqrt(1/2) - 1 <= r <= sqrt(2) - 1 (Cephes, logf)
 LOG = (
     7.0376836292e-2,
@@ -236,6 +245,22 @@ class KernelMathematics:
     def sigmoid_denominator(self, x: Any) -> Any:
         """1 / sigmoid(x), so that one division may serve a product."""
         return self.exp(-x) + 1.0
+
+    @narrow_in_f32
+    def silu(self, x: Any) -> Any:
+        """x / (1 + exp(-x)). 2.0 ULP of x, not of the result."""
+        if x.kind.dtype == "f64":
+            return x * self.sigmoid(x)
+        k = self.k
+        # farther out the result is x or 0; in between, exponents stay in their range
+        low = k.maximum(x, -87.0)
+        bounded = k.minimum(low, 87.0)
+        # 2^(n + f): that f is rounded matters only where the power is much smaller than 1
+        moved = k.fma(bounded, -LOG2_E, MAGIC)
+        fraction = self._polynomial(EXP2, k.fma(bounded, -LOG2_E, MAGIC - moved))
+        # the lowest bits of `moved` are n, and are added to the exponent
+        exponent = k.compute("shift_left", k.bitcast(moved, "i32"), 23)
+        return low / (k.bitcast(k.bitcast(fraction, "i32") + exponent, "f32") + 1.0)
 
     @narrow_in_f32
     def erf(self, x: Any) -> Any:
