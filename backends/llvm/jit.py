@@ -14,7 +14,7 @@ import numpy as np
 from kerac.backends.llvm.memory import ALIGNMENT
 from kerac.backends.llvm.module import Weights, build_modules, weights_symbol
 from kerac.backends.llvm.object_code import object_code, target_machine
-from kerac.backends.llvm.plan import Plan
+from kerac.backends.llvm.plan import Later, Plan
 from kerac.backends.llvm.target import Target, find_target
 from kerac.backends.llvm.threads import POOL, process_pool
 
@@ -93,9 +93,13 @@ def place_in_memory(weights: Weights) -> np.ndarray:
         if array is None:
             continue
         if offset not in views:
-            place = section[offset : offset + array.nbytes]
-            views[offset] = place.view(array.dtype).reshape(array.shape)
-            views[offset][...] = array
+            place = section[offset : offset + array.nbytes].view(array.dtype)
+            if isinstance(array, Later):
+                array.write(place)
+            else:
+                place = place.reshape(array.shape)
+                place[...] = array
+            views[offset] = place
         buffer.array = views[offset]
     return section
 

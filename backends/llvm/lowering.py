@@ -13,7 +13,7 @@ from kerac.backends.llvm.in_place import place_updates
 from kerac.backends.llvm.kernel import Index, Kernel, KernelBuilder, Mask, Pointer, Register
 from kerac.backends.llvm.kernel.mathematics import KernelMathematics
 from kerac.backends.llvm.pieces import Piece, Pieces
-from kerac.backends.llvm.plan import Buffer, Launch, Plan
+from kerac.backends.llvm.plan import Buffer, Later, Launch, Plan
 from kerac.backends.llvm.pointwise import Position, evaluate_members, offset
 from kerac.backends.llvm.schedules import Schedules
 from kerac.backends.llvm.target import Target
@@ -116,7 +116,7 @@ class Lowering:
         self,
         graph: Graph,
         target: Target,
-        packed: dict[tuple[Any, ...], np.ndarray] | None = None,
+        packed: dict[tuple[Any, ...], Any] | None = None,
         schedules: Schedules | None = None,
     ) -> None:
         """`packed` holds what was made of the graph's constants, also for other targets.
@@ -272,11 +272,12 @@ class Lowering:
             if buffer.place == own.place == "arena" and buffer.pitch is own.pitch is None:
                 self._buffers[result] = buffer
 
-    def constant(self, array: np.ndarray, name: str) -> Buffer:
+    def constant(self, array: np.ndarray | Later, name: str) -> Buffer:
         """A buffer of the weights section that holds `array`, which must not change any more."""
         key = (id(array), name)
         if key not in self._constants:
-            self._constants[key] = Buffer(name, type_of(array), "constant", array=array)
+            type_ = array.type if isinstance(array, Later) else type_of(array)
+            self._constants[key] = Buffer(name, type_, "constant", array=array)
         return self._constants[key]
 
     def scratch(self, type_: TensorType, name: str) -> Buffer:
@@ -309,5 +310,5 @@ def lower_variants(
     from kerac.backends.llvm import lowerings
 
     lowerings.register_all()
-    packed: dict[tuple[Any, ...], np.ndarray] = {}
+    packed: dict[tuple[Any, ...], Any] = {}
     return {target: Lowering(graph, target, packed, schedules).run() for target in targets}

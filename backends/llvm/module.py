@@ -11,7 +11,7 @@ from kerac.backends.llvm.information import information_text, model_information
 from kerac.backends.llvm.kernel import Emitter
 from kerac.backends.llvm.kernel.regions import has_region
 from kerac.backends.llvm.memory import ALIGNMENT, plan_memory
-from kerac.backends.llvm.plan import Buffer, Plan
+from kerac.backends.llvm.plan import Buffer, Later, Plan
 from kerac.backends.llvm.processor import choice_text, dispatch_text, variant_text
 from kerac.backends.llvm.target import Target
 from kerac.backends.llvm.threads import (
@@ -44,7 +44,7 @@ class Weights:
     offsets: dict[Buffer, int]
     size: int
 
-    def arrays(self) -> list[tuple[int, np.ndarray]]:
+    def arrays(self) -> list[tuple[int, np.ndarray | Later]]:
         """(offset, array) in ascending order."""
         return [
             (offset, buffer.array)

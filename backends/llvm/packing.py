@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kerac.backends.llvm.kernel import Index, Mask, Pointer, Register
+from kerac.backends.llvm.plan import Later
 from kerac.backends.llvm.schedule import BLOCK
 from kerac.ir.graph import Value
 from kerac.ir.ops.constant import Constant, Parameter
@@ -130,18 +131,21 @@ def pack_columns(matrix: np.ndarray, packed: np.ndarray) -> None:
         last[:, : columns - whole] = matrix[:, whole:]
 
 
-def packed_array(lowering: Lowering, array: np.ndarray, groups: int) -> np.ndarray:
+def packed_array(lowering: Lowering, array: np.ndarray, groups: int) -> Later:
     """Constant weights, packed; each array only once."""
     key = (id(array), groups)
     if key not in lowering.packed:
         *inputs, columns = array.shape
-        matrix = array.reshape(prod(inputs), groups, columns // groups)
         size = prod(inputs) * padded(columns // groups)
-        packed = np.zeros((groups, size), array.dtype)
-        for group in range(groups):
-            pack_columns(matrix[:, group], packed[group])
-        lowering.packed[key] = packed.reshape(-1)
-    return lowering.packed[key]
+
+        def write(packed: np.ndarray) -> None:
+            matrix = array.reshape(prod(inputs), groups, columns // groups)
+            for group in range(groups):
+                pack_columns(matrix[:, group], packed[group * size : (group + 1) * size])
+
+        lowering.packed[key] = Later(groups * size, array.dtype, write)
+    later: Later = lowering.packed[key]
+    return later
 
 
 @dataclass(frozen=True)

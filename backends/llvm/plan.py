@@ -2,16 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from kerac.backends.llvm.kernel import Kernel
 from kerac.ir.graph import Graph, Value
-from kerac.ir.types import TensorType
+from kerac.ir.types import TensorType, dtype_name
 
 Place = Literal["input", "output", "constant", "arena"]
+
+
+@dataclass(eq=False)
+class Later:
+    """An array of one axis that is made where it is to lie: `write` finds zeros there.
+
+    So weights that are packed need memory once, in the library or in the process that runs them.
+    """
+
+    length: int
+    dtype: np.dtype[Any]
+    write: Callable[[np.ndarray], None]
+
+    def make(self) -> np.ndarray:
+        """The array, in memory of its own."""
+        array = np.zeros(self.length, self.dtype)
+        self.write(array)
+        return array
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes it will have."""
+        return self.length * self.dtype.itemsize
+
+    @property
+    def type(self) -> TensorType:
+        """Its type in the graph's terms."""
+        return TensorType(dtype_name(self.dtype), (self.length,))
 
 
 @dataclass(eq=False)
@@ -26,7 +55,7 @@ class Buffer:
     type: TensorType
     place: Place
     number: int = 0
-    array: np.ndarray | None = None
+    array: np.ndarray | Later | None = None
     whole: Buffer | None = None
     start: int = 0
     pitch: int | None = None

@@ -67,4 +67,5 @@ def product_table(
         order = layout.pack(np.arange(1, kernel.shape[-1] + 1)[None], gates)
         padded = np.pad(product, ((0, 0), (1, 0)))
         lowering.packed[key] = np.ascontiguousarray(padded[:, order].astype(numpy_dtype(dtype)))
-    return lowering.packed[key]
+    ordered: np.ndarray = lowering.packed[key]
+    return ordered

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from kerac.backends.llvm.memory import ALIGNMENT
+from kerac.backends.llvm.plan import Later
 from kerac.ir.errors import InternalError
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def fill_section(path: Path, weights: Weights) -> None:
         size = max(weights.size, 1)
         for offset, array in weights.arrays():
             file.seek(start + offset)
-            file.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+            made = array.make() if isinstance(array, Later) else np.ascontiguousarray(array)
+            file.write(made.reshape(-1).view(np.uint8).data)
         file.truncate(start + size)
         file.seek(entry + 24)
         file.write(struct.pack(f"{order}QQ", start, size))

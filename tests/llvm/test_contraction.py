@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from kerac.backends.llvm.lowering import lower_graph
+from kerac.backends.llvm.plan import Later
 from kerac.backends.llvm.target import find_target
 from kerac.ir import parse
 from tests.llvm.native import check, random_inputs
@@ -68,7 +69,8 @@ def f(x: f32[N, 9, 9, 12]):
     packed = []
     for target in ("native", "avx2", "x86-64"):
         plan = lower_graph(graph, find_target(target))
-        packed.append([b.array for b in plan.buffers if b.place == "constant"])
+        arrays = [b.array for b in plan.buffers if b.place == "constant"]
+        packed.append([a.make() if isinstance(a, Later) else a for a in arrays])
     for other in packed[1:]:
         for one, same in zip(packed[0], other, strict=True):
             assert np.array_equal(one, same)
