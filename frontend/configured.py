@@ -115,12 +115,19 @@ class Configured:
 
     def serialize(self) -> dict[str, Any]:
         """The object as Keras writes it inside another config."""
-        return {
-            "module": self.module,
-            "class_name": type(self).__name__,
-            "config": self.get_config(),
-            "registered_name": None,
-        }
+        return {**self.kind(), "config": self.get_config()}
+
+    @classmethod
+    def kind(cls) -> dict[str, Any]:
+        """What Keras writes of the class, which is one of its own or was given in code."""
+        module: str | None = cls.module
+        registered: str | None = None
+        if not cls.__module__.startswith("kerac."):
+            from kerac.registration import get_registered_name
+
+            registered = get_registered_name(cls)
+            module = cls.__module__ if registered == cls.__name__ else None
+        return {"module": module, "class_name": cls.__name__, "registered_name": registered}
 
     def __repr__(self) -> str:
         shown = []

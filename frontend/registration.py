@@ -102,6 +102,8 @@ def get_registered_object(name: str, custom: Mapping[str, Any] | None = None) ->
 
 def get_registered_name(given: Any) -> str:
     """The name under which something is registered, or its own."""
-    found = [key for key, value in _registered.items() if value is given]
     own: str = given.__name__
+    bases = given.__mro__ if isinstance(given, type) else (given,)
+    same = [base for base in bases if base.__name__ == own]
+    found = [key for key, value in _registered.items() if any(value is base for base in same)]
     return found[0] if found else own

@@ -102,6 +102,18 @@ class Arithmetic:
     def __iter__(self) -> Any:
         raise TypeError("a value of a graph cannot be iterated over; take parts by slices")
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        # NumPy and TensorFlow ask for this when one of their functions is given a value
+        raise TypeError(
+            "a value of a graph has no numbers yet, so only kerac's functions take it: "
+            "use kerac.ops in the place of NumPy, TensorFlow, JAX or torch"
+        )
+
+    def __float__(self) -> float:
+        raise TypeError("a value of a graph has no numbers yet; compute with kerac.ops")
+
+    __int__ = __float__
+
 
 def apply(op: str, x: Operand, y: Operand) -> Value:
     """The elementwise op of this class name on operands brought to one dtype."""

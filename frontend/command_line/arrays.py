@@ -36,6 +36,10 @@ def read_inputs(tensors: Sequence[TensorInfo], texts: tuple[str, ...]) -> dict[s
         if equals and name in names:
             _put(found, name, _single(file), text)
             continue
+        if equals and not Path(text).exists() and Path(file).exists():
+            raise click.BadParameter(
+                f"there is no input {name!r}{_wanted(tensors)}", param_hint="--input"
+            )
         loaded = _load(text)
         if isinstance(loaded, dict) and set(loaded) <= set(names):
             for name, array in loaded.items():
@@ -120,10 +124,11 @@ def _load(file: str) -> Array | dict[str, Array]:
             return {name: loaded[name] for name in loaded.files}
     except OSError as error:
         raise FormatError(f"{file}: cannot be read: {error.strerror or error}") from None
-    except Exception as error:
+    except Exception:
         # NumPy reports damaged files by whatever error its parts raise
         raise FormatError(
-            f"{file}: is no array file of NumPy: {error}", remedy="Write it with numpy.save."
+            f"{file}: is no array file of NumPy, or holds Python's objects",
+            remedy="Write numbers with numpy.save.",
         ) from None
 
 

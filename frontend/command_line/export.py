@@ -15,12 +15,18 @@ EXAMPLES = (
 )
 
 
+def _onnx_path(_: click.Context, __: click.Parameter, path: Path) -> Path:
+    if path.suffix != ".onnx":
+        raise click.BadParameter(f"{path} must end in .onnx")
+    return path
+
+
 @click.command("export", epilog=examples(EXAMPLES))
 @model_argument
 @weights_option
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="OUT.onnx",
-    help="The file to write.",
+    callback=_onnx_path, help="The file to write.",
 )  # fmt: skip
 @click.option(
     "--opset",

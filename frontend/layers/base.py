@@ -47,6 +47,11 @@ REGISTRY: dict[str, type[Layer]] = {}
 FLOATS = ("f16", "bf16", "f32", "f64")
 
 
+def is_ours(function: Any) -> bool:
+    """Whether kerac itself defines a function."""
+    return str(function.__module__).startswith("kerac.")
+
+
 class Layer(Holder, Configured, keyword_only=True):
     """Base of all layers; its own fields are Keras's keyword arguments for every layer."""
 
@@ -55,6 +60,8 @@ class Layer(Holder, Configured, keyword_only=True):
     supports_masking = False
     autocast = True
     """Whether inputs of other floating-point dtypes become float32."""
+
+    _given: tuple[tuple[Any, ...], dict[str, Any]]
 
     name: str | None = None
     trainable: bool = True
@@ -68,6 +75,13 @@ class Layer(Holder, Configured, keyword_only=True):
             cls.supports_masking = True
         if registered and cls.__module__.startswith("kerac.") and not cls.__name__.startswith("_"):
             REGISTRY[cls.__name__] = cls
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Remember what a user's class is made from."""
+        layer = super().__new__(cls)
+        if not is_ours(cls.__init__):
+            object.__setattr__(layer, "_given", (args, kwargs))
+        return layer
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._initialize()
@@ -93,6 +107,8 @@ class Layer(Holder, Configured, keyword_only=True):
         self._given_weights: Sequence[Any] | None = None
         self._is_made = False
         self._array_calls = 0
+        self.added_losses: list[Any] = []
+        self.input_spec: Any = None
 
     def _by_name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Take out what Keras 2 let the first layer of a model say about its input."""
@@ -219,7 +235,23 @@ class Layer(Holder, Configured, keyword_only=True):
         config = super().get_config()
         if "dtype" in config:
             config["dtype"] = policy(self.dtype)
-        return config
+        return config | self._automatic_config()
+
+    def _automatic_config(self) -> dict[str, Any]:
+        """The arguments of a user's `__init__`, where no `get_config` of the user says them."""
+        cls = type(self)
+        if is_ours(cls.__init__) or not is_ours(cls.get_config):
+            return {}
+        args, kwargs = self._given
+        signature = inspect.signature(cls.__init__)
+        bound = signature.bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        names = [
+            name
+            for name, parameter in list(signature.parameters.items())[1:]
+            if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        ]
+        return {name: bound.arguments[name] for name in names if name not in fields(Layer)}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kerac.ir import Graph, TensorType, Value, evaluate_graph, ops, type_of
+from kerac.ir.errors import CompileError
 from kerac.random import new_seed
 from kerac.structure import leaves, map_structure, pack
 from kerac.tensor import KerasTensor, Node, shape_of
@@ -42,7 +43,34 @@ def trains_on_arrays(args: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
 
 def is_array(x: Any) -> bool:
     """Whether x is an array or can become one."""
-    return hasattr(x, "__array__") and not isinstance(x, KerasTensor)
+    return hasattr(x, "__array__") and not isinstance(x, KerasTensor | Value)
+
+
+class EagerTensor(np.ndarray[Any, Any]):
+    """What a layer returned for arrays, with a mask that the next layer takes into account."""
+
+    _keras_mask: Any = None
+
+
+def with_mask(array: np.ndarray[Any, Any], mask: np.ndarray[Any, Any] | None) -> Any:
+    """The array, which remembers its mask if there is one."""
+    if mask is None:
+        return array
+    tensor = np.asarray(array).view(EagerTensor)
+    tensor._keras_mask = np.asarray(mask)
+    return tensor
+
+
+def numbers_of(x: Any, layer: Any) -> np.ndarray[Any, Any]:
+    """The array that a tensor of any library is."""
+    try:
+        return np.asarray(x)
+    except Exception as error:  # whatever the library of the tensor raises
+        raise CompileError(
+            f"{layer.name}: is called on a {type(x).__name__}, which has no numbers: {error!s:.80}",
+            remedy="Call it on arrays: kerac's layers do not run inside functions that TensorFlow, "
+            "JAX or torch trace, such as those given to map of a data set.",
+        ) from None
 
 
 class Placeholder:
@@ -101,13 +129,17 @@ def call_on_symbols(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any])
 def call_on_arrays(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The layer's outputs as arrays, by the reference interpreter."""
     arrays: dict[str, np.ndarray[Any, Any]] = {}
+    masks: dict[str, np.ndarray[Any, Any]] = {}
 
     def hide(x: Any) -> Any:
         if not is_array(x):
             return x
-        array = np.asarray(x)
-        arrays[f"input_{len(arrays)}"] = array
-        return Placeholder(f"input_{len(arrays) - 1}")
+        name = f"input_{len(arrays)}"
+        arrays[name] = numbers_of(x, layer)
+        mask = getattr(x, "_keras_mask", None)
+        if mask is not None:
+            masks[name] = numbers_of(mask, layer)
+        return Placeholder(name)
 
     args, kwargs = map_structure(hide, args), map_structure(hide, kwargs)
     types = {name: type_of(array) for name, array in arrays.items()}
@@ -119,14 +151,21 @@ def call_on_arrays(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         trace.training = True
         trace.key = ops.constant([new_seed() % 2**32, layer._array_calls], "u32")
         layer._array_calls += 1
-    traced = trace_function(function, types, trace)
-    graph, count = traced.graph, len(traced.graph.outputs)
-    if trace.updates:
-        graph = Graph(graph.name, graph.inputs, (*graph.outputs, *trace.updates.values()))
-    results = evaluate_graph(graph, list(arrays.values()))
-    for variable, value in zip(trace.updates, results[count:], strict=True):
+    mask_types = {name: type_of(mask) for name, mask in masks.items()}
+    traced = trace_function(function, types, trace, mask_types)
+    graph = traced.graph
+    more = (*trace.updates.values(), *trace.losses)
+    whole = Graph(graph.name, graph.inputs, (*graph.outputs, *more))
+    results = evaluate_graph(whole, [*arrays.values(), *masks.values()])
+    count = len(graph.outputs)
+    for variable, value in zip(trace.updates, results[count:], strict=False):
         variable.assign(value)
-    return pack(traced.structure, list(results[:count]))
+    layer.added_losses = list(results[count + len(trace.updates) :])
+    outputs = [
+        with_mask(x, None if place is None else results[place])
+        for x, place in zip(results, traced.masks, strict=False)
+    ]
+    return pack(traced.structure, outputs)
 
 
 def output_shape(layer: Layer, *shapes: Any, **keywords: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from kerac.eager import evaluate
 from kerac.initializers import get as initializer_of
 from kerac.ir.errors import CompileError
 from kerac.layers.penalties import attach_penalties
@@ -32,6 +33,7 @@ class Holder:
 
     name: str | None
     trainable: bool
+    added_losses: list[Any]
     _variables: list[Variable]
     _internal: frozenset[str] = frozenset()
 
@@ -73,6 +75,16 @@ class Holder:
     def add_loss(self, loss: Any) -> None:
         """Add values of the graph, or their sums, to what training makes small."""
         current_trace().losses.extend(leaves(loss))
+
+    @property
+    def losses(self) -> list[Any]:
+        """Penalties on weights that are trained, and what the last call on arrays added."""
+        penalties = [
+            evaluate(variable.regularizer, [variable])
+            for variable in self.trainable_weights
+            if variable.regularizer is not None
+        ]
+        return [*self.added_losses, *penalties]
 
     def children(self) -> Mapping[str, Held]:
         """Layers inside this one, by the attributes that hold them."""

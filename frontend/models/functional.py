@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -21,6 +22,29 @@ from kerac.models.topology import Topology, find_topology, with_own_inputs
 from kerac.structure import leaves, map_structure
 from kerac.tensor import KerasTensor
 from kerac.tracing import DimsDifferError, Traced, current_trace, symbolic_types, trace_function
+
+
+def says_graph(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    """Whether the arguments of a model are symbolic inputs and outputs."""
+    given = [*args[:2], *(kwargs[name] for name in ("inputs", "outputs") if name in kwargs)]
+    return len(given) == 2 and all(isinstance(x, KerasTensor) for x in leaves(given))
+
+
+def takes_graph(cls: type[Model]) -> bool:
+    """Whether a class is made from inputs and outputs, and by no `__init__` of a user."""
+    names = list(inspect.signature(cls.__init__).parameters)[1:3]
+    return names in (["inputs", "outputs"], ["args", "kwargs"])
+
+
+_with_graph: dict[type[Model], Any] = {}
+
+
+def with_graph(cls: type[Model]) -> Any:
+    """The functional models that are of a user's class as well."""
+    if cls not in _with_graph:
+        members = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
+        _with_graph[cls] = type(cls.__name__, (cls, Functional), members)
+    return _with_graph[cls]
 
 
 class Functional(Model):
@@ -231,20 +255,21 @@ class Functional(Model):
     def get_config(self) -> dict[str, Any]:
         from kerac.models.config import functional_config
 
-        return functional_config(self)
+        return functional_config(self) if takes_graph(type(self)) else super().get_config()
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Any:
         from kerac.models.config import functional_from_config
 
-        return functional_from_config(cls, config)
+        return functional_from_config(cls, config) if takes_graph(cls) else cls(**config)
 
     def serialize(self) -> dict[str, Any]:
+        kind = self.kind()
+        if kind["registered_name"] is None:
+            kind |= {"class_name": "Functional", "registered_name": "Functional"}
         serialized = {
-            "module": self.module,
-            "class_name": "Functional",
+            **kind,
             "config": self.get_config(),
-            "registered_name": "Functional",
             "build_config": {"input_shape": None},
         }
         return number_shared(self, serialized)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,11 +14,11 @@ from kerac.configured import suggestion
 from kerac.ir import Graph, Value
 from kerac.ir.errors import CompileError, UnsupportedError
 from kerac.ir.types import TensorType
-from kerac.layers.base import Layer
+from kerac.layers.base import Layer, map_shapes
 from kerac.layers.holding import each
 from kerac.structure import leaves, map_structure, pack
 from kerac.tensor import KerasTensor, shape_of
-from kerac.tracing import Trace, trace_function, with_equal_dims
+from kerac.tracing import Trace, is_tracing, trace_function, with_equal_dims
 from kerac.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -41,10 +41,20 @@ class Model(Trainer, Layer, registered=False):
             from kerac.models.functional import Functional
 
             return object.__new__(Functional)
-        return object.__new__(cls)
+        return super().__new__(cls, *args, **kwargs)
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(registered=False, **keywords)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        from kerac.models.functional import Functional, says_graph, with_graph
+
+        if says_graph(args, kwargs) and not isinstance(self, Functional):
+            # a subclass made from symbolic tensors is functional from now on
+            self.__class__ = with_graph(type(self))
+            Functional.__init__(self, *args, **kwargs)  # type: ignore[arg-type]
+        else:
+            super().__init__(*args, **kwargs)
 
     def _initialize(self) -> None:
         super()._initialize()
@@ -80,6 +90,12 @@ class Model(Trainer, Layer, registered=False):
         )
 
     # The graph
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the weights for inputs of this shape; lists and dictionaries hold shapes."""
+        if not is_tracing():  # while it is traced, the layers in it are built when they are called
+            self.compute_output_shape(map_shapes(input_shape))
+            self.built = True
 
     def functional(self) -> Functional:
         """The functional model that does the same, once the inputs are known."""
@@ -268,7 +284,17 @@ class Model(Trainer, Layer, registered=False):
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
-        return {name: config[name] for name in ("name", "trainable", "dtype")}
+        config.pop("activity_regularizer", None)
+        return config
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Any:
+        if {"layers", "input_layers", "output_layers"} <= set(config):
+            from kerac.models.functional import Functional, with_graph
+
+            made: type[Functional] = Functional if cls is Model else with_graph(cls)
+            return made.from_config(config)
+        return super().from_config(config)
 
 
 def _first_of_one(structure: Any) -> Any:

@@ -15,7 +15,7 @@ from kerac.layers.base import Layer
 from kerac.layers.deserialize import (
     custom_objects as custom,
 )
-from kerac.layers.deserialize import deserialize_layer, kinds_known, refuse_dtypes
+from kerac.layers.deserialize import decoded, deserialize_layer, kinds_known, refuse_dtypes
 from kerac.layers.sharing import sharing
 from kerac.models.model import Model
 from kerac.saving.config import SerializedObject, decode_config
@@ -155,6 +155,8 @@ def build_model(described: SerializedObject, label: str) -> Model:
             model = deserialize_layer(described)
     except CompileError as error:
         raise error.with_details(thing=label) from None
+    if isinstance(model, Model) and not model.built and described.build_config:
+        model.build_from_config(decoded(described.build_config))
     if not isinstance(model, Model):
         raise FormatError(f"{label}: describes a {described.class_name}, but a model is expected")
     return model

@@ -169,6 +169,19 @@ def test_files_that_are_no_arrays(kerac: Run, mlp: Path, tmp_path: Path, content
     assert f"FormatError: {file}: is no array file of NumPy" in result.stderr
 
 
+def test_an_input_of_another_name(kerac: Run, mlp: Path, x: Path) -> None:
+    result = kerac("run", mlp, "--input", f"image={x}")
+    assert result.exit_code == 2
+    assert "there is no input 'image'; the model takes" in result.stderr
+
+
+def test_an_onnx_file_is_called_so(kerac: Run, mlp: Path, tmp_path: Path) -> None:
+    result = kerac("export", mlp, "-o", tmp_path / "model.so")
+    assert result.exit_code == 2
+    assert "model.so must end in .onnx" in result.stderr
+    assert not list(tmp_path.glob("model.so"))
+
+
 def test_arrays_that_would_run_code(kerac: Run, mlp: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "objects.npy", np.array([print], dtype=object), allow_pickle=True)
     result = kerac("run", mlp, "--input", tmp_path / "objects.npy")

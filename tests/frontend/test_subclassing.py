@@ -126,3 +126,127 @@ def test_functions_given_in_code_have_their_names_in_files(tmp_path: Path) -> No
         model.save(path)
         loaded = reader.models.load_model(path)
         assert_close(np.asarray(loaded(X)), np.asarray(model(X)))
+
+
+def test_a_subclass_is_built_for_a_shape_and_read_from_a_file(tmp_path: Path) -> None:
+    @kerac.saving.register_keras_serializable("mine")
+    class Automatic(kerac.Model):  # type: ignore[misc]
+        def __init__(self, units: int = 3, activation: str = "relu", **keywords: Any) -> None:
+            super().__init__(**keywords)
+            self.dense = kerac.layers.Dense(units, activation=activation)
+
+        def call(self, x: Any) -> Any:
+            return self.dense(x)
+
+    model = Automatic(4, name="automatic")
+    model.build((None, 6))
+    assert [w.shape for w in model.weights] == [(6, 4), (4,)]
+    assert model.get_config()["units"] == 4
+    path = tmp_path / "model.keras"
+    model.save(path)
+    loaded = kerac.models.load_model(path)
+    assert type(loaded) is Automatic
+    assert_close(loaded(X), model(X))
+
+
+@pytest.mark.parametrize("writer", [keras, kerac])
+@pytest.mark.parametrize("reader", [keras, kerac])
+def test_subclasses_made_from_symbolic_tensors_are_functional(
+    reader: ModuleType, writer: ModuleType, tmp_path: Path
+) -> None:
+    def classes(library: ModuleType) -> tuple[Any, Any]:
+        @library.saving.register_keras_serializable("mine")
+        class Plain(library.Model):  # type: ignore[misc, name-defined]
+            def twice(self, x: Any) -> Any:
+                return self(self(x))
+
+        @library.saving.register_keras_serializable("mine")
+        class Own(library.Model):  # type: ignore[misc, name-defined]
+            def __init__(self, units: int, **keywords: Any) -> None:
+                inputs = library.Input((6,))
+                outputs = library.layers.Dense(units, name="d")(inputs)
+                super().__init__(inputs=inputs, outputs=outputs, **keywords)
+                self.units = units
+
+            def get_config(self) -> dict[str, Any]:
+                return {"units": self.units, "name": self.name}
+
+        return Plain, Own
+
+    plain, own = classes(writer)
+    classes(reader)
+    inputs = writer.Input((6,))
+    path = tmp_path / "model.keras"
+    for model in (plain(inputs, writer.layers.Dense(6)(inputs)), own(3)):
+        model.save(path)
+        loaded = reader.models.load_model(path)
+        assert type(loaded).__name__ == type(model).__name__
+        assert_close(np.asarray(loaded(X)), np.asarray(model(X)))
+        if hasattr(model, "twice"):
+            assert np.asarray(loaded.twice(X)).shape == X.shape
+
+
+def test_a_lambda_of_code_is_traced() -> None:
+    def build(library: ModuleType) -> Any:
+        ops, layers = library.ops, library.layers
+        one, other = library.Input((6,)), library.Input((6,))
+        x = layers.Lambda(lambda t, by: ops.tanh(t[0] - t[1]) * by, arguments={"by": 3})(
+            [one, other]
+        )
+        return library.Model([one, other], layers.Lambda(lambda t: t[:, :2] + 1)(x))
+
+    ours, theirs = build(kerac), build(keras)
+    assert_close(ours.predict([X, -X], verbose=0), np.asarray(theirs([X, -X])))
+    with pytest.raises(CompileError, match="has no name, so that a file cannot name it"):
+        ours.to_json()
+
+
+def test_arrays_keep_their_masks_between_layers() -> None:
+    numbers = np.array([[1, 2, 0, 0], [3, 0, 0, 0]])
+    results = []
+    for library in (keras, kerac):
+        embedding = library.layers.Embedding(5, 3, mask_zero=True)
+        recurrent = library.layers.LSTM(2)
+        recurrent(embedding(numbers))
+        for layer in (embedding, recurrent):
+            weights = [np.linspace(-1, 1, w.size).reshape(w.shape) for w in layer.get_weights()]
+            layer.set_weights(weights)
+        y = embedding(numbers)
+        results.append([np.asarray(y._keras_mask), np.asarray(recurrent(y))])
+    theirs, ours = results
+    assert (ours[0] == theirs[0]).all()
+    assert_close(ours[1], theirs[1])
+
+
+def test_losses_are_penalties_and_what_the_last_call_added() -> None:
+    results = []
+    for library in (keras, kerac):
+
+        class Spread(library.layers.Layer):  # type: ignore[misc, name-defined]
+            ops = library.ops
+
+            def call(self, x: Any) -> Any:
+                self.add_loss(self.ops.mean(x * x))
+                return x
+
+        dense = library.layers.Dense(2, kernel_initializer="ones", kernel_regularizer="l2")
+        spread = Spread()
+        spread(dense(X))
+        results.append([float(x) for x in (*spread.losses, *dense.losses)])
+    assert results[1] == pytest.approx(results[0], rel=1e-5)
+
+
+def test_other_libraries_are_told_that_values_have_no_numbers() -> None:
+    class Wrong(kerac.layers.Layer):  # type: ignore[misc]
+        def call(self, x: Any) -> Any:
+            return x * np.mean(x)
+
+    with pytest.raises(TypeError, match=r"use kerac\.ops in the place of NumPy"):
+        Wrong()(X)
+
+    class Symbolic:
+        def __array__(self, *args: Any) -> Any:
+            raise NotImplementedError("no numbers here")
+
+    with pytest.raises(CompileError, match="is called on a Symbolic, which has no numbers"):
+        kerac.layers.Dense(2, name="d")(Symbolic())

@@ -213,7 +213,7 @@ class Undeclared(kerac.optimizers.Optimizer):
 def test_a_learning_rate_may_be_declared_as_a_number(optimizer: Any, start: float) -> None:
     assert float(optimizer.learning_rate) == pytest.approx(start)
     assert optimizer.get_config()["learning_rate"] == pytest.approx(start)
-    weight = kerac.Variable("w", "w", (2,), "float32", kerac.initializers.Ones(), True)
+    weight = kerac.Variable("ones", (2,), name="w")
     optimizer.learning_rate = 0.125
     optimizer.apply([np.ones(2, "float32")], [weight])
     np.testing.assert_array_equal(weight.numpy(), [0.875, 0.875])

@@ -55,11 +55,14 @@ class VocabularyLayer(Layer, registered=False):
         arguments.pop("has_input_vocabulary", None)
         return arguments
 
+    def _initialize(self) -> None:
+        super()._initialize()
+        self._idf: Variable | None = None
+
     def __post_init__(self) -> None:
         refuse_sparse(self)
         self.adapted = 0
         self.tokens: list[Any] = []
-        self._idf: Variable | None = None
         self._counts: Counter[Any] = Counter()
         self._documents: Counter[Any] = Counter()
         self._document_count = 0
