@@ -160,10 +160,8 @@ class Optimizer(Configured, keyword_only=True):
             )
 
     def _variable(self, name: str, shape: tuple[int, ...], dtype: str, initial: float) -> Variable:
-        path = f"{self.name}/{name}"
-        return Variable(
-            Constant(value=initial), shape, dtype, trainable=False, name=name, path=path
-        )
+        start, path = Constant(value=initial), f"{self.name}/{name}"
+        return Variable(start, shape, dtype, trainable=False, name=name, path=path)
 
     def exclude_from_weight_decay(
         self, var_list: Iterable[Variable] | None = None, var_names: Sequence[str] | None = None
