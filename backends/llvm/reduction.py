@@ -1,19 +1,26 @@
-"""Reductions: sums, means, products and extremes along any axes, each line read once."""
+"""Reductions: sums, means, products and extremes along any axes, each line read once.
+
+Where there are few lines, but long ones side by side, such as for the gradient of a bias, they are
+cut into a fixed number of parts, which threads share; the parts are combined in order.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from kerac.backends.llvm.accumulation import blocked_loop, joined
+from kerac.backends.llvm.elementwise import for_each_element
 from kerac.backends.llvm.grouping import Group
-from kerac.backends.llvm.kernel import Index, Kind, Mask, Pointer, Register
+from kerac.backends.llvm.kernel import ELEMENT, Index, Kind, Mask, Pointer, Register
 from kerac.backends.llvm.lines import Indices, Line, Nest, Run, for_each_line, offset_of
 from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
-from kerac.backends.llvm.pointwise import epilogue_shapes, spread
+from kerac.backends.llvm.plan import Buffer
+from kerac.backends.llvm.pointwise import Position, epilogue_shapes, offset, spread
+from kerac.ir.dims import known_dim, substitute, symbols_of
 from kerac.ir.ops.reduction import (
     ReduceMax,
     ReduceMean,
@@ -22,10 +29,13 @@ from kerac.ir.ops.reduction import (
     ReduceSum,
     Reduction,
 )
-from kerac.ir.types import Shape, numpy_dtype
+from kerac.ir.types import Shape, TensorType, numpy_dtype
 
 MOST_COLUMNS = 8  # vectors of neighbouring lines that are reduced together
 FEW_COLUMNS = 4  # where the number of lines is not known
+PARTS = 8
+LONG = 1024  # elements of lines that are worth parts
+TYPICAL = 32  # stands for lengths that are not known
 OPERATIONS: dict[type[Reduction], str] = {
     ReduceSum: "add",
     ReduceMean: "add",
@@ -82,6 +92,10 @@ def lower_reduction(lowering: Lowering, group: Group) -> None:
     anchor = group.head
     op, x = group.head_op(Reduction), anchor.operands[0]
     k = lowering.kernel(group)
+    plain = Nest.of(x.shape, op.axes, (), k.pitch(x))
+    if has_parts(plain) and x.dtype != "bool":
+        lower_in_parts(lowering, group, plain)
+        return
     nest = Nest.of(
         x.shape,
         op.axes,
@@ -91,6 +105,77 @@ def lower_reduction(lowering: Lowering, group: Group) -> None:
     reducer = _Reducer(k, op, nest, k.read(x), Combination.of(op, x.dtype), x.ndim)
     reducer.emit()
     lowering.launch(k)
+
+
+def has_parts(nest: Nest) -> bool:
+    """Whether lines side by side are long, and there are no others that threads could share."""
+    if nest.along or nest.outside or len(nest.inside) != 1:
+        return False
+    length = nest.inside[0].length
+    return known_dim(substitute(length, dict.fromkeys(symbols_of(length), TYPICAL))) >= LONG
+
+
+def lower_in_parts(lowering: Lowering, group: Group, nest: Nest) -> None:
+    """y[c] = combination of x[r, c] over the r of each part, then over the parts"""
+    anchor = group.head
+    op, x = group.head_op(Reduction), anchor.operands[0]
+    inside, last = nest.inside[0], nest.runs[-1]
+    dtype, combine = computing_dtype(x.dtype), Combination.of(op, x.dtype)
+    parts = lowering.scratch(TensorType(dtype, (PARTS, last.length)), "parts")
+    k = lowering.kernel(group)
+    source, target = k.read(x), k.write(parts)
+    total, width = k.dim(inside.length), k.dim(last.length)
+    size = k.quotient(k.add(total, PARTS - 1), PARTS)
+
+    def part(number: Index) -> None:
+        first = k.minimum(k.multiply(number, size), total)
+        rows = k.minimum(size, k.subtract(total, first))
+
+        def write(result: Register, indices: Indices, mask: Mask) -> None:
+            k.store(target, k.add(k.multiply(number, width), indices[last]), result, mask)
+
+        start = k.multiply(first, k.dim(inside.stride))
+        _Reducer(k, op, nest, source, combine, x.ndim, start, rows, write).beside({})
+
+    cost = k.multiply(k.multiply(size, width), 2 * ELEMENT)
+    k.parallel({"part": PARTS}, part, cost=cost)
+    lowering.launch(k)
+    _join_parts(lowering, group, parts, nest)
+
+
+def _join_parts(lowering: Lowering, group: Group, parts: Buffer, nest: Nest) -> None:
+    """The results of all parts combined in order, and the elementwise work on that."""
+    anchor = group.head
+    op, dtype = group.head_op(Reduction), parts.type.dtype
+    combine = Combination.of(op, anchor.dtype)
+    k = lowering.kernel(group, "joined")
+    source, width = k.read(parts), k.dim(nest.runs[-1].length)
+
+    def element(position: Position, lanes: int, mask: Mask) -> None:
+        place = offset(k, position, anchor.shape, anchor.shape)
+
+        def add(part: Index, found: Any) -> Any:
+            at = k.add(k.multiply(part, width), place)
+            return combine(k, k.load(source, at, lanes, mask), found)
+
+        start = k.load(source, place, lanes, mask)
+        (result,) = k.loop("part", 1, PARTS, add, carried=[start])
+        result = _mean(k, op, nest, result, dtype)
+        k.finish(k.convert(result, anchor.dtype), position, mask)
+
+    for_each_element(k, anchor.shape, epilogue_shapes(k), element)
+    lowering.launch(k)
+
+
+def _mean(k: GroupKernel, op: Reduction, nest: Nest, result: Register, dtype: str) -> Register:
+    """The sum over the number of elements, where the mean is wanted."""
+    if not isinstance(op, ReduceMean):
+        return result
+    count = k.dim(nest.count)
+    mean: Register = result / (
+        k.convert(count, dtype) if isinstance(count, Register) else float(count)
+    )
+    return mean
 
 
 def widened(shape: Shape, op: Reduction, whole: Shape) -> Shape:
@@ -111,6 +196,9 @@ class _Reducer:
     x: Pointer
     combination: Combination
     ndim: int
+    start: Index = 0  # where the lines begin
+    rows: Index | None = None  # elements of lines side by side, where those are not whole
+    write: Callable[[Register, Indices, Mask], None] | None = None  # instead of what follows
 
     @property
     def dtype(self) -> str:
@@ -120,7 +208,7 @@ class _Reducer:
         if self.nest.along:
             for_each_line(self.k, self.nest, self.x, self.dtype, self._along)
         else:
-            self.nest.for_each_kept(self.k, self._beside)
+            self.nest.for_each_kept(self.k, self.beside)
 
     def _along(self, line: Line) -> None:
         """A line that vectors run along."""
@@ -137,11 +225,10 @@ class _Reducer:
     def _finish(self, result: Register, indices: Indices, mask: Mask) -> None:
         """The mean, where it is wanted, and on to the elementwise work."""
         k = self.k
-        if isinstance(self.op, ReduceMean):
-            count = k.dim(self.nest.count)
-            result = result / (
-                k.convert(count, self.dtype) if isinstance(count, Register) else float(count)
-            )
+        if self.write is not None:
+            self.write(result, indices, mask)
+            return
+        result = _mean(k, self.op, self.nest, result, self.dtype)
         kept = Nest(tuple(self._kept(run) for run in indices))
         position = kept.position(dict(zip(kept.runs, indices.values(), strict=True)))
         k.finish(k.convert(result, self.x.dtype), position, mask)
@@ -159,7 +246,7 @@ class _Reducer:
     def _lanes(self) -> int:
         return 1 if self.nest.runs[-1].length == 1 else self.k.lanes
 
-    def _beside(self, indices: Indices) -> None:
+    def beside(self, indices: Indices) -> None:
         """Blocks of neighbouring lines, each lane for itself."""
         k, lanes, length = self.k, self._lanes, self.k.dim(self.nest.runs[-1].length)
         columns = FEW_COLUMNS
@@ -184,8 +271,10 @@ class _Reducer:
     def _block(self, indices: Indices, c: Index, masks: Sequence[Mask], ways: int) -> None:
         """Reduce vectors of lines from c on, one for each mask."""
         last, lanes = self.nest.runs[-1], self._lanes
-        block = _Block(self.k, self.nest, self.x, self.combination, self.dtype, lanes, masks, ways)
-        results = block.reduce(self.k.add(offset_of(self.k, indices), c))
+        block = _Block(
+            self.k, self.nest, self.x, self.combination, self.dtype, lanes, masks, ways, self.rows
+        )
+        results = block.reduce(self.start + self.k.add(offset_of(self.k, indices), c))
         for column, (result, mask) in enumerate(zip(results, masks, strict=True)):
             self._finish(result, {**indices, last: self.k.add(c, column * lanes)}, mask)
 
@@ -202,6 +291,7 @@ class _Block:
     lanes: int
     masks: Sequence[Mask]
     ways: int
+    rows: Index | None = None  # elements of a line, where that is not whole
 
     def reduce(self, base: Index) -> list[Register]:
         """One result for each vector of lines, the first of which begin at `base`."""
@@ -233,7 +323,8 @@ class _Block:
         k, inside, columns = self.k, self.nest.inside, len(self.masks)
         if not inside:
             return [*self._rows(place, 0, sums[:columns]), *sums[columns:]]
-        length, distance = k.dim(inside[depth].length), k.dim(inside[depth].stride)
+        distance = k.dim(inside[depth].stride)
+        length = k.dim(inside[depth].length) if self.rows is None else self.rows
 
         def outer(r: Index, *inner: Any) -> Sequence[Any]:
             return self._walk(depth + 1, place + r * distance, inner, kinds)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from kerac.backends.llvm.lowering import lower_graph
+from kerac.backends.llvm.target import find_target
 from kerac.ir import evaluate_graph, parse
 from tests.compare import assert_close
-from tests.llvm.native import check, compile_graph
+from tests.llvm.native import check, compile_graph, random_inputs
 
 TARGETS = ("native", "avx2", "x86-64")
 SHAPES = (
@@ -189,3 +191,45 @@ def test_a_row_does_not_depend_on_its_batch(call: str, shape: tuple[int, int]) -
     together = executable(x)
     for row in range(9):
         np.testing.assert_array_equal(executable(x[row : row + 1])[0], together[row])
+
+
+@pytest.mark.parametrize(
+    ("kind", "dtype"),
+    [
+        *((kind, "f32") for kind in ("sum", "mean", "max", "min", "product")),
+        ("mean", "f64"),
+        ("sum", "i32"),
+        ("min", "i32"),
+        ("sum", "f16"),
+        ("max", "f16"),
+    ],
+)
+def test_long_lines_side_by_side_are_cut_into_parts(kind: str, dtype: str) -> None:
+    random = np.random.default_rng(len(kind))
+    for columns in random.choice([1, 2, 5, 16, 33, 70, 150], 3, replace=False):
+        keepdims = bool(random.random() < 0.5)
+        shape = f"1, 1, {columns}" if keepdims else f"{columns}"
+        text = f"""
+def f(x: {dtype}[N, 64, {columns}], s: {dtype}[{shape}]):
+    y = multiply(x, x)
+    near_one = add(multiply(y, {"0.001" if dtype == "f32" else "0"}), 1)
+    r = reduce_{kind}({"near_one" if kind == "product" else "x"}, axes=(0, 1), keepdims={keepdims})
+    return add(multiply(r, s), s)
+"""
+        for batch in (1, 13, 40):
+            target, tolerance = str(random.choice(TARGETS)), 2e-2 if dtype == "f16" else 1e-5
+            executable = check(text, {"N": batch}, target=target, tolerance=tolerance)
+        arrays = random_inputs(parse(text), {"N": 40})
+        executable.threads = 1
+        alone = executable(*arrays)
+        executable.threads = 3
+        np.testing.assert_array_equal(executable(*arrays), alone)
+
+
+def test_threads_share_long_lines_side_by_side() -> None:
+    graph = parse("def f(x: f32[N, 64, 5]):\n    return reduce_sum(x, axes=(0, 1))\n")
+    plan = lower_graph(graph, find_target())
+    assert [launch.kernel.name.rpartition("_")[0] for launch in plan.launches] == [
+        "reduce_sum",
+        "joined",
+    ]
