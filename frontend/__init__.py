@@ -29,6 +29,7 @@ from kerac.variable import Variable
 
 if TYPE_CHECKING:
     from kerac import (
+        applications,
         callbacks,
         config,
         datasets,
@@ -48,8 +49,8 @@ __version__ = "0.1.0"
 
 # What training needs is imported when it is first named: importing kerac stays quick.
 _WHEN_NAMED = (
-    *("callbacks", "config", "datasets", "losses", "metrics", "mixed_precision", "ops"),
-    *("optimizers", "preprocessing", "tree"),
+    *("applications", "callbacks", "config", "datasets", "losses", "metrics", "mixed_precision"),
+    *("ops", "optimizers", "preprocessing", "tree"),
 )
 _BASES = {"Loss": "losses", "Metric": "metrics", "Optimizer": "optimizers"}
 # Names of Keras that would mean nothing here, and what scripts want instead.
@@ -97,6 +98,7 @@ __all__ = [
     "Sequential",
     "Variable",
     "activations",
+    "applications",
     "backend",
     "callbacks",
     "compile",
