@@ -16,7 +16,7 @@ from typing import Any
 from kerac.backends.llvm.contraction import multiply_rows
 from kerac.backends.llvm.depthwise import is_depthwise, lower_depthwise
 from kerac.backends.llvm.grouping import Group
-from kerac.backends.llvm.kernel import ELEMENT, Index, Kind, Mask, Pointer, Register
+from kerac.backends.llvm.kernel import Index, Kind, Pointer, Register
 from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
 from kerac.backends.llvm.packing import (
     FAR,
@@ -27,8 +27,10 @@ from kerac.backends.llvm.packing import (
     RowMajor,
     WeightMatrix,
 )
+from kerac.backends.llvm.padded_copy import needs_padded_copy, pad_last_axis
 from kerac.backends.llvm.plan import Buffer
 from kerac.backends.llvm.pointwise import Part, Position
+from kerac.backends.llvm.pooled import SIDE, Pooled, find_pool, windows_alone
 from kerac.backends.llvm.register_tiles import (
     MANY_ROWS,
     finish_tile,
@@ -47,13 +49,9 @@ from kerac.backends.llvm.window import (
     window_axes,
 )
 from kerac.backends.llvm.winograd_stripes import choose_form, lower_transformed
-from kerac.ir.dims import DimLike, known_dim
+from kerac.ir.dims import known_dim
 from kerac.ir.graph import Value
 from kerac.ir.ops.convolution import Convolution
-from kerac.ir.types import TensorType
-
-# elements on the last axis, above which the border is padded instead of being laid out
-WIDE_WINDOW = 15
 
 
 @lowers(Convolution, reads_pieces=(0, 3))
@@ -64,16 +62,20 @@ def lower_convolution(lowering: Lowering, group: Group) -> None:
     axes = axes_of(op, x, kernel, anchor)
     if is_pointwise(op, axes):
         multiply_rows(lowering, group, x.shape[:-1], kernel)
-    elif (form := choose_form(lowering, op, axes, anchor)) is not None:
-        lower_transformed(lowering, group, axes, form)
+        return
+    pool = None if is_depthwise(op, kernel) else find_pool(lowering, group, axes)
+    if pool is not None:
+        pool, axes = lowering.take(pool), windows_alone(axes)
+    if (form := choose_form(lowering, op, axes, anchor)) is not None:
+        lower_transformed(lowering, group, axes, form, pool)
+        return
+    copy = None
+    if needs_padded_copy(axes[-1]):
+        copy, axes = pad_last_axis(lowering, x, axes)
+    if is_depthwise(op, kernel):
+        lower_depthwise(lowering, group, axes, copy)
     else:
-        copy = None
-        if needs_padded_copy(axes[-1]):
-            copy, axes = pad_last_axis(lowering, x, axes)
-        if is_depthwise(op, kernel):
-            lower_depthwise(lowering, group, axes, copy)
-        else:
-            _Direct(lowering, group, axes, copy).emit()
+        _Direct(lowering, group, axes, copy, pool).emit()
 
 
 def axes_of(op: Convolution, x: Value, kernel: Value, result: Value) -> list[Axis]:
@@ -96,75 +98,13 @@ def is_pointwise(op: Convolution, axes: Sequence[Axis]) -> bool:
     )
 
 
-def needs_padded_copy(axis: Axis) -> bool:
-    """Whether the border of the last axis cannot be laid out when the kernel is built."""
-    return axis.padded and (not isinstance(axis.length, int) or axis.window > WIDE_WINDOW)
-
-
-def pad_last_axis(lowering: Lowering, x: Value, axes: list[Axis]) -> tuple[Buffer, list[Axis]]:
-    """A copy of x with zeros around its last spatial axis, and the axes of that copy."""
-    last = axes[-1]
-    length = last.length + last.before + last.after
-    padded = x.tensor_type.with_shape((*x.shape[:-2], length, x.shape[-1]))
-    buffer = lowering.scratch(padded, "padded")
-    copy_padded(lowering, x, padded, last.before, buffer)
-    return buffer, [
-        *axes[:-1],
-        Axis(length, last.window, last.stride, last.dilation, 0, 0, last.positions),
-    ]
-
-
-def copy_padded(
-    lowering: Lowering, x: Value, padded: TensorType, before: DimLike, target: Buffer
-) -> None:
-    """Zeros, then each row of x into its place."""
-    from kerac.backends.llvm.pointwise import for_each_vector
-
-    k = lowering.kernel(Group((x,), None), "pad")
-    source, sink = k.read(x), k.write(target)
-    new_width = k.dim(padded.shape[-2] * padded.shape[-1])
-    channels, pitch = k.dim(x.shape[-1]), k.pitch(x)
-    # the positions of a piece lie apart
-    places, length = (1, x.shape[-2] * x.shape[-1]) if pitch is None else x.shape[-2:]
-    step = k.dim(length) if pitch is None else pitch
-
-    def row(r: Index) -> None:
-        start, offset = r * new_width, k.dim(before)
-        for_each_vector(
-            k,
-            "z",
-            padded.shape[-2] * padded.shape[-1],
-            lambda i, lanes, mask: k.store(
-                sink, start + i, k.number(0.0, Kind(padded.dtype, lanes)), mask
-            ),
-        )
-
-        def place(w: Index) -> None:
-            source_start = k.multiply(k.add(k.multiply(r, k.dim(places)), w), step)
-            sink_start = k.add(start, k.multiply(channels, k.add(w, offset)))
-
-            def vector(i: Index, lanes: int, mask: Mask) -> None:
-                value = k.load(source, k.add(source_start, i), lanes, mask)
-                k.store(sink, k.add(sink_start, i), value, mask)
-
-            for_each_vector(k, "i", length, vector)
-
-        k.loop("w", 0, k.dim(places), place)
-
-    k.parallel(
-        {"r": k.dim(prod(x.shape[:-2], start=1))}, row, cost=k.multiply(new_width, 2 * ELEMENT)
-    )
-    lowering.launch(k)
-
-
 @dataclass(frozen=True)
 class _Row:
     """Positions of an image that differ in the last index alone, for a group and some filters."""
 
     image: Index
     group: Index
-    positions: list[Index]  # on the leading axes
-    number: Index  # the same as one row-major number
+    positions: Sequence[Index]  # on the leading axes
     weights: WeightMatrix
     columns: Columns
 
@@ -186,6 +126,7 @@ class _Direct:
     group: Group
     axes: list[Axis]
     copy: Buffer | None  # of x, padded along the last axis
+    pool: Group | None  # that follows in the same kernel
 
     def __post_init__(self) -> None:
         self.anchor = self.group.head
@@ -210,6 +151,8 @@ class _Direct:
             last.stride * self.pitch * 4,
         )
         self.tile = self.lowering.schedules.choose("tile", self.anchor, tiles)
+        if self.pool is not None:
+            self._begin_pool(self.pool)
 
     def emit(self) -> None:
         """Build and launch the kernel."""
@@ -219,26 +162,34 @@ class _Direct:
 
         def task(n: Index, group: Index, f: Index, *positions: Index) -> None:
             weights = self._weights(group)
-            number = row_number(k, self.axes[:-1], positions)
-            tiles.at(
-                f,
-                lambda columns: self._tiles(
-                    _Row(n, group, list(positions), number, weights, columns)
-                ),
-            )
+            tiles.at(f, lambda columns: self._tiles(_Row(n, group, positions, weights, columns)))
 
         depth = prod(axis.window for axis in self.axes) * self.channels
+        lines = 1 if self.pool is None else SIDE
         k.parallel(
             {
                 "n": k.dim(anchor.shape[0]),
                 "g": self.groups,
                 "f": tiles.count,
-                **leading_extents(k, self.axes[:-1]),
+                **self._leading_extents(),
             },
             task,
-            cost=k.dim(self.axes[-1].positions * depth * -(-self.filters // tiles.count)),
+            cost=k.dim(lines * self.axes[-1].positions * depth * -(-self.filters // tiles.count)),
         )
-        self.lowering.launch(k)
+        self.lowering.launch(k, *([self.pool] if self.pool else []))
+
+    def _begin_pool(self, pool: Group) -> None:
+        """Tiles of whole windows, and memory for the maxima of the first of two lines."""
+        rows = max(self.tile.rows // SIDE, 1)
+        self.tile = replace(self.tile, rows=rows * SIDE)
+        self.pooled = Pooled(self.k, pool)
+        self.maxima = self.k.local("maxima", "f32", rows * self.tile.vectors * self.k.lanes)
+
+    def _leading_extents(self) -> dict[str, Index]:
+        """Lines of results, or of pooled ones."""
+        if self.pool is None:
+            return leading_extents(self.k, self.axes[:-1])
+        return {"p0": known_dim(self.axes[0].positions) // SIDE}
 
     def _weights(self, group: Index) -> WeightMatrix:
         """The weights of one group as a matrix [window * channels, filters]."""
@@ -253,7 +204,18 @@ class _Direct:
 
     def _tiles(self, row: _Row) -> None:
         """All tiles along the last axis."""
-        over_last_axis(self.k, self.axes[-1], self.tile.rows, partial(self._tile, row))
+        tile = self._tile if self.pool is None else self._two_lines
+        over_last_axis(self.k, self.axes[-1], self.tile.rows, partial(tile, row))
+
+    def _two_lines(self, row: _Row, first: Index, height: int, valid: Reached | None) -> None:
+        """A tile, and the one below it, where lines are pooled two at a time."""
+        k = self.k
+
+        def line(number: Index) -> None:
+            y = k.add(k.multiply(row.positions[0], SIDE), number)
+            self._tile(replace(row, positions=[y]), first, height, valid)
+
+        k.loop("line", 0, SIDE, line)
 
     def _tile(self, row: _Row, first: Index, height: int, valid: Reached | None) -> None:
         """`height` positions from `first` on; element e of a line reaches those in valid[e]."""
@@ -290,7 +252,8 @@ class _Direct:
             return sums
 
         sums = over_leading_window(k, leading, row.positions, line, [0.0] * count, kinds)
-        self._finish(row, first, height, registers(k, sums, kinds))
+        finish = self._finish if self.pool is None else self._pool
+        finish(row, first, height, registers(k, sums, kinds))
 
     @property
     def _are_neighbours(self) -> bool:
@@ -338,12 +301,41 @@ class _Direct:
         return k.loop("c", 0, elements * self.channels, channel, carried=sums, kinds=kinds)
 
     def _finish(self, row: _Row, first: Index, height: int, sums: Sequence[Register]) -> None:
-        k, leading, ndim = self.k, self.axes[:-1], self.anchor.ndim
-        outer = k.dim(prod((axis.positions for axis in leading), start=1))
+        place = partial(self._place, row, first)
+        finish_tile(self.k, sums, height, row.columns, place)
 
-        def position(r: int, column: Index) -> Position:
-            place = row.image * outer + row.number
-            parts = [Part(place, 0, ndim - 2), Part(first + r, ndim - 2, ndim - 1)]
-            return Position((*parts, Part(row.group * self.filters + column, ndim - 1, ndim)))
+    def _place(self, row: _Row, first: Index, r: int, column: Index) -> Position:
+        """Where the result of a row of a tile lies."""
+        k, ndim = self.k, self.anchor.ndim
+        outer = k.dim(prod(self.anchor.shape[1:-2], start=1))
+        place = row.image * outer + row_number(k, self.axes[:-1], row.positions)
+        parts = [Part(place, 0, ndim - 2), Part(first + r, ndim - 2, ndim - 1)]
+        return Position((*parts, Part(row.group * self.filters + column, ndim - 1, ndim)))
 
-        finish_tile(k, sums, height, row.columns, position)
+    def _pool(self, row: _Row, first: Index, height: int, sums: Sequence[Register]) -> None:
+        """The maxima over windows of a tile: kept from the first line, finished in the second."""
+        k, columns, pooled = self.k, row.columns, self.pooled
+        y = row.positions[0]
+        is_first = k.compare("equal", k.remainder(y, SIDE), 0)
+
+        def window(r: int, vector: int) -> None:
+            column, mask = columns.first + vector * k.lanes, columns.mask_of(vector)
+            results = [
+                (sums[at * columns.vectors + vector], self._place(row, first, at, column))
+                for at in range(r, r + SIDE)
+            ]
+            value = pooled.maximum(results, mask)
+            kept = (r // SIDE * columns.vectors + vector) * k.lanes
+            k.when(is_first, lambda: k.store(self.maxima, kept, value))
+
+            def finish() -> None:
+                both = pooled.larger(k.load(self.maxima, kept, k.lanes), value)
+                channel = row.group * self.filters + column
+                place = pooled.place(row.image, y, first + r, channel)
+                pooled.finish(both, results[0][1], place, mask)
+
+            k.when(k.compare("not_equal", k.remainder(y, SIDE), 0), finish)
+
+        for r in range(0, height, SIDE):
+            for vector in range(columns.vectors):
+                window(r, vector)

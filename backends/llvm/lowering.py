@@ -99,12 +99,20 @@ class GroupKernel(KernelBuilder):
 
     def finish(self, value: Register, position: Position, mask: Mask = None) -> None:
         """Do the group's elementwise work on the anchor's `value` at `position`; write the root."""
-        result = evaluate_members(self, self.group, value, position, value.kind.lanes, mask)
-        self.write_root(result, position, mask)
+        self.finish_group(self.group, value, position, mask)
 
-    def write_root(self, value: Register, position: Position, mask: Mask = None) -> None:
+    def finish_group(
+        self, group: Group, value: Register, position: Position, mask: Mask = None
+    ) -> None:
+        """The same for one of several groups that a kernel computes."""
+        result = evaluate_members(self, group, value, position, value.kind.lanes, mask)
+        self.write_root(result, position, mask, group)
+
+    def write_root(
+        self, value: Register, position: Position, mask: Mask = None, group: Group | None = None
+    ) -> None:
         """Write the root's `value` at `position`."""
-        root = self.group.root
+        root = (group or self.group).root
         place = offset(self, position, root.shape, root.shape, self.pitch(root))
         self.store(self.write(root), place, value, mask)
 
@@ -167,9 +175,19 @@ class Lowering:
         self._made.update(group.members)
         return group
 
-    def can_take(self, group: Group) -> bool:
-        """Whether all that a waiting group reads is there."""
-        for operand in {operand for member in group.members for operand in member.operands}:
+    def reads_alone(self, value: Value, reader: Group) -> bool:
+        """Whether a waiting group is all that reads `value`, and all else that it reads is there.
+
+        Then one kernel may compute both.
+        """
+        made = storage(value) is value and value not in (*self._outputs, *self.pieces)
+        only = list(self.graph.consumers[value]) == [reader.anchor]
+        return made and only and self.can_take(reader, without=value)
+
+    def can_take(self, group: Group, without: Value | None = None) -> bool:
+        """Whether all that a waiting group reads is there, but for one value."""
+        operands = {operand for member in group.members for operand in member.operands}
+        for operand in operands - {*group.members, without}:
             root = storage(operand)
             made = root.operands[0] if isinstance(root.op, Item) else root
             if made not in self._made and not isinstance(made.op, (Input, Constant, Parameter)):
@@ -288,14 +306,18 @@ class Lowering:
         """Begin a kernel; give it to `launch` when it is built."""
         return GroupKernel(self, group, name or group.name)
 
-    def launch(self, k: GroupKernel) -> None:
-        """Run the kernel at this place of the plan; equal kernels are kept once."""
+    def launch(self, k: GroupKernel, *also: Group) -> None:
+        """Run the kernel at this place of the plan; equal kernels are kept once.
+
+        It computes its group, and perhaps more.
+        """
         text = str(k.kernel).partition("(")[2]
         known = self._kernels.get(text)
         if known is None:
             k.kernel.name = f"{k.kernel.name}_{len(self._kernels)}"
             known = self._kernels[text] = k.kernel
-        self.plan.launches.append(Launch(known, k.buffers, k.group.members))
+        members = (*k.group.members, *(member for group in also for member in group.members))
+        self.plan.launches.append(Launch(known, k.buffers, members))
 
 
 def lower_graph(graph: Graph, target: Target, schedules: Schedules | None = None) -> Plan:

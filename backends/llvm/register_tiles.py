@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from kerac.backends.llvm.kernel import Index, Kind, Register
+from kerac.backends.llvm.kernel import Index, Kind, Mask, Register
 from kerac.backends.llvm.lowering import GroupKernel
 from kerac.backends.llvm.packing import Columns, ColumnTiles
 from kerac.backends.llvm.pointwise import Position, load_at
@@ -54,22 +54,26 @@ def finish_tile(
     position: Callable[[int, Index], Position],
 ) -> None:
     """Bias, residual, activation and the group's elementwise work on a tile; then write it."""
+    for row in range(rows):
+        for vector in range(columns.vectors):
+            place = position(row, columns.first + vector * k.lanes)
+            mask = columns.mask_of(vector)
+            value = activated(k, sums[row * columns.vectors + vector], place, mask)
+            k.finish(value, place, mask)
+
+
+def activated(k: GroupKernel, value: Any, place: Position, mask: Mask) -> Register:
+    """A sum with bias, residual and activation."""
     anchor = k.group.head
     bias, residual = (
         ([*anchor.inputs, None, None][2:4]) if not isinstance(anchor.op, Matmul) else (None, None)
     )
+    for operand in (bias, residual):
+        if operand is not None:
+            value = value + load_at(k, operand, place, anchor.shape, value.kind.lanes, mask)
     activation = getattr(anchor.op, "activation", None)
-    for row in range(rows):
-        for vector in range(columns.vectors):
-            value: Any = sums[row * columns.vectors + vector]
-            place = position(row, columns.first + vector * k.lanes)
-            mask = columns.mask_of(vector)
-            for operand in (bias, residual):
-                if operand is not None:
-                    value = value + load_at(k, operand, place, anchor.shape, value.kind.lanes, mask)
-            if activation is not None:
-                value = activation.formula(k.mathematics, value)
-            k.finish(value, place, mask)
+    result: Register = value if activation is None else activation.formula(k.mathematics, value)
+    return result
 
 
 def tiles_over_rows(

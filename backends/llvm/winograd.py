@@ -33,8 +33,10 @@ from kerac.backends.llvm.winograd_transforms import BY_FOUR, INPUTS, OUTPUTS, PR
 class Winograd:
     """One convolution by transforms under construction."""
 
-    def __init__(self, lowering: Lowering, group: Group, axes: Sequence[Axis]) -> None:
-        self.lowering = lowering
+    def __init__(
+        self, lowering: Lowering, group: Group, axes: Sequence[Axis], pool: Group | None
+    ) -> None:
+        self.lowering, self.pool = lowering, pool
         self.layout = Layout(lowering, group, axes)
         self.k = self.layout.k
         layout = self.layout
@@ -42,7 +44,7 @@ class Winograd:
             layout.k, layout.x, layout.pitch, layout.channels, BY_FOUR, *layout.windows
         )
         halves = layout.k.local("halves", "f32", OUTPUTS * INPUTS * layout.k.lanes)
-        self.results = ResultTransform(layout.k, layout.shape, BY_FOUR, halves)
+        self.results = ResultTransform(layout.k, layout.shape, BY_FOUR, halves, pool)
 
     def emit(self) -> None:
         """Build and launch the kernel."""
@@ -60,7 +62,7 @@ class Winograd:
             self._band(first, k.minimum(k.subtract(total, first), rows))
 
         k.loop("band", 0, bands, band)
-        self.lowering.launch(k)
+        self.lowering.launch(k, *([self.pool] if self.pool else []))
 
     def _band(self, first: Index, rows: Index) -> None:
         """`rows` rows of tiles from `first` on, counted through all images."""

@@ -16,7 +16,8 @@ from kerac.backends.llvm.winograd_schedule import Shape, choose_blocking
 from kerac.backends.llvm.winograd_transforms import BY_FOUR, PRODUCTS, WINDOW, Form
 from kerac.ir.dims import known_dim
 from kerac.ir.errors import InternalError
-from kerac.ir.types import TensorType
+from kerac.ir.graph import Value
+from kerac.ir.types import TensorType, known_shape
 
 LINE = 16  # elements in a cache line
 
@@ -27,12 +28,19 @@ def apart(size: int) -> int:
     return (lines + (lines + 1) % 2) * LINE
 
 
+def shape_of(axes: Sequence[Axis], kernel: Value, form: Form) -> Shape:
+    """What the schedule must know of a convolution."""
+    height, width = (known_dim(axis.positions) for axis in axes)
+    channels, filters = known_shape(kernel.shape[2:])
+    return Shape(height, width, channels, filters, form.outputs)
+
+
 def windows_of_tiles(axes: Sequence[Axis], shape: Shape, form: Form) -> list[Axis]:
     """The axes with the elements that a tile reads as one window; the last may reach beyond."""
 
     def windows(axis: Axis, tiles: int) -> Axis:
         reached = (tiles - 1) * form.outputs + form.inputs
-        after = reached - known_dim(axis.before) - known_dim(axis.length)
+        after = max(reached - known_dim(axis.before) - known_dim(axis.length), 0)
         return Axis(axis.length, form.inputs, form.outputs, 1, axis.before, after, tiles)
 
     return list(map(windows, axes, (shape.tile_rows, shape.tile_columns)))
@@ -82,9 +90,8 @@ class Layout:
     def __init__(self, lowering: Lowering, group: Group, axes: Sequence[Axis]) -> None:
         self.anchor = group.head
         x, kernel = self.anchor.operands[:2]
-        *_, self.channels, self.filters = map(known_dim, kernel.shape)
-        height, width = (known_dim(axis.positions) for axis in axes)
-        self.shape = Shape(height, width, self.channels, self.filters)
+        self.shape = shape_of(axes, kernel, BY_FOUR)
+        self.channels, self.filters = self.shape.channels, self.shape.filters
         self.blocking = choose_blocking(self.shape, lowering.target)
         self.windows = windows_of_tiles(axes, self.shape, BY_FOUR)
         packed = packed_weights(lowering, group, kernel, 1)

@@ -22,10 +22,9 @@ from kerac.backends.llvm.register_tiles import fused_multiply_add, registers
 from kerac.backends.llvm.window import Axis, share_inside
 from kerac.backends.llvm.winograd import Winograd
 from kerac.backends.llvm.winograd_elements import ElementTransform, Factors, Tile
-from kerac.backends.llvm.winograd_layout import apart, windows_of_tiles
+from kerac.backends.llvm.winograd_layout import apart, shape_of, windows_of_tiles
 from kerac.backends.llvm.winograd_results import ResultTransform, Sums
 from kerac.backends.llvm.winograd_schedule import (
-    Shape,
     choose_stripes,
     direct_cycles,
     transformed_cycles,
@@ -33,15 +32,17 @@ from kerac.backends.llvm.winograd_schedule import (
 from kerac.backends.llvm.winograd_transforms import BY_FOUR, BY_TWO, WINDOW, Form
 from kerac.ir.graph import Value
 from kerac.ir.ops.convolution import Convolution
-from kerac.ir.types import TensorType, known_shape
+from kerac.ir.types import TensorType
 
 
-def lower_transformed(lowering: Lowering, group: Group, axes: Sequence[Axis], form: Form) -> None:
-    """A convolution by transforms."""
-    if shape_of(group.head, form).is_ready:
-        _Striped(lowering, group, axes, form).emit()
+def lower_transformed(
+    lowering: Lowering, group: Group, axes: Sequence[Axis], form: Form, pool: Group | None
+) -> None:
+    """A convolution by transforms, of the positions on `axes`, and the pooling that follows."""
+    if shape_of(axes, group.head.operands[1], form).is_ready:
+        _Striped(lowering, group, axes, form, pool).emit()
     else:
-        Winograd(lowering, group, axes).emit()
+        Winograd(lowering, group, axes, pool).emit()
 
 
 def choose_form(
@@ -65,21 +66,15 @@ def choose_form(
     if not fits:
         return None
     forms = {"transformed": BY_FOUR, "transformed by two": BY_TWO}
-    direct = direct_cycles(shape_of(result, BY_FOUR), lowering.target)
+    kernel = result.operands[1]
+    direct = direct_cycles(shape_of(axes, kernel, BY_FOUR), lowering.target)
     cycles = {"direct": direct * prod(map(share_inside, axes))}
     for name, form in forms.items():
-        shape = shape_of(result, form)
+        shape = shape_of(axes, kernel, form)
         if form is BY_FOUR or shape.is_ready:
             cycles[name] = transformed_cycles(shape, lowering.target)
     ordered = {name: forms.get(name) for name in sorted(cycles, key=lambda name: cycles[name])}
     return lowering.schedules.choose("way", result, ordered)
-
-
-def shape_of(result: Value, form: Form) -> Shape:
-    """What the schedule must know of a convolution."""
-    height, width, filters = known_shape(result.shape[1:])
-    (channels,) = known_shape(result.operands[1].shape[2:3])
-    return Shape(height, width, channels, filters, form.outputs)
 
 
 class _Striped:
@@ -92,9 +87,16 @@ class _Striped:
     Sums of a column of products are transformed as soon as all of them are there.
     """
 
-    def __init__(self, lowering: Lowering, group: Group, axes: Sequence[Axis], form: Form) -> None:
-        self.lowering, self.group, self.form = lowering, group, form
-        self.shape = shape_of(group.head, form)
+    def __init__(
+        self,
+        lowering: Lowering,
+        group: Group,
+        axes: Sequence[Axis],
+        form: Form,
+        pool: Group | None,
+    ) -> None:
+        self.lowering, self.group, self.form, self.pool = lowering, group, form, pool
+        self.shape = shape_of(axes, group.head.operands[1], form)
         self.stripes = choose_stripes(self.shape, lowering.target)
         self.k = k = lowering.kernel(group)
         x = group.head.operands[0]
@@ -111,7 +113,7 @@ class _Striped:
         self.weights = Packed(weights, rows, self.shape.filters, k.lanes)
         self.columns = ColumnTiles.of(k, self.shape.filters, self.stripes.vectors)
         self._reserve()
-        self.results = ResultTransform(k, self.shape, form, self.halves)
+        self.results = ResultTransform(k, self.shape, form, self.halves, pool)
 
     def _filters(self) -> Any:
         """Transformed and packed; each array only once."""
@@ -161,7 +163,7 @@ class _Striped:
             k.parallel({"stripe": count, "f": self.columns.count}, task, cost=cost)
 
         k.loop("band", 0, k.quotient(k.add(stripes, at_once - 1), at_once), band)
-        self.lowering.launch(k)
+        self.lowering.launch(k, *([self.pool] if self.pool else []))
 
     def _task(self, stripe: Index, f: Index, first: Index, count: Index) -> None:
         """`count` tiles from `first` on, for a block of columns."""
