@@ -95,7 +95,7 @@ class _Sums:
     def emit(self) -> None:
         """Build and launch the kernel."""
         k, depth = self.k, self.depth
-        length = (depth + PARTS * NEAR - 1) // (PARTS * NEAR) * NEAR
+        length = (depth + PARTS - 1) // PARTS
 
         def part(number: Index) -> None:
             first = k.multiply(number, k.dim(length))

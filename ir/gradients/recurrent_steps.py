@@ -197,7 +197,7 @@ class Steps:
     def to_kernels(self, g: Value, g_recurrent: Value) -> tuple[Value, Value, Value]:
         """Cotangents of x and both kernels from those of the products: t[N, T, G * U]"""
         x, kernel = self.x, self.inputs[1]
-        to_x = o.reshape(o.Matmul(transpose_b=True)(as_rows(g), kernel), x.shape)
+        to_x = o.dense(g, o.transpose(kernel, (1, 0)))
         to_kernel = o.Matmul(transpose_a=True)(as_rows(x), as_rows(g))
         gates = range(g_recurrent.shape[-1] // self.units)
         to_recurrent = self.to_recurrent(self.before, g_recurrent, gates)
