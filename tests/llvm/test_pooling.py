@@ -72,3 +72,28 @@ def test_a_row_does_not_depend_on_its_batch() -> None:
     together = executable(x)
     for row in range(4):
         np.testing.assert_array_equal(executable(x[row : row + 1])[0], together[row])
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(
+    ("shape", "window", "strides"),
+    [
+        ("6, 8, 5", (2, 2), (2, 2)),
+        ("7, 9, 33", (2, 2), (2, 2)),
+        ("6, 6, 17", (3, 2), (3, 2)),
+        ("7, 7, 16", (3, 3), (2, 2)),
+        ("H, 6, 20", (2, 2), (2, 2)),
+        ("H, W, 4", (2, 3), (1, 2)),
+    ],
+)
+def test_elementwise_work_on_the_gradient_of_a_maximum(
+    shape: str, window: tuple[int, ...], strides: tuple[int, ...], target: str
+) -> None:
+    attributes = f"window={window}, strides={strides}"
+    text = f"""
+def f(x: f32[N, {shape}], g: f32[1], z: f32[{shape.split(",")[-1]}]):
+    top = max_pool(x, {attributes})
+    back = max_pool_gradient(x, top, multiply(top, g), {attributes})
+    return select(less(x, 0.1), back, multiply(back, z))
+"""
+    check(text, {"N": 3, "H": 6, "W": 7}, target=target)
