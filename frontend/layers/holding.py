@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Kind = TypeVar("Kind")
 Held = Any
 """A layer, or lists and dictionaries of layers."""
+SETTINGS = frozenset({bool, int, float, str, type(None)})
 
 
 class Holder:
@@ -95,7 +96,10 @@ class Holder:
     def _held(self, kind: type[Kind]) -> dict[str, Held]:
         found = {}
         for name, value in vars(self).items():
-            if name not in self._internal and isinstance(value, (kind, list, tuple, dict)):
+            # layers are walked before every step, and most attributes are settings
+            if type(value) in SETTINGS or name in self._internal:
+                continue
+            if isinstance(value, (kind, list, tuple, dict)):
                 kept = members(value, kind)
                 if kept is not None:
                     found[name] = kept
