@@ -42,7 +42,8 @@ class ConvolutionKernelGradient(Op):
 
     def multiply_adds(self, result: Value) -> DimLike:
         cotangent = result.operands[1]
-        return result.tensor_type.size * prod(cotangent.shape[:-1], start=1)
+        positions: DimLike = prod(cotangent.shape[:-1], start=1)
+        return result.tensor_type.size * positions
 
     def evaluate(self, x: Array, cotangent: Array) -> Array:
         positions, filters = cotangent.shape[1:-1], cotangent.shape[-1]
