@@ -126,8 +126,12 @@ class Variable(VariableArithmetic):
             raise ShapeError(
                 f"{self.path}: has shape {self.shape}, but the new value has shape {array.shape}"
             )
+        return self.take(np.array(array, self.dtype) if self._live is None else array)
+
+    def take(self, array: Array) -> Variable:
+        """`assign` an array of the right shape and dtype that nobody else writes into."""
         if self._live is None:
-            self._array = self._frozen(np.array(array, dtype=self.dtype))
+            self._array = self._frozen(array)
         else:
             self._live[...] = array
         self._assigned += 1

@@ -189,7 +189,7 @@ def assign_weights(model: Model, weights: Weights) -> None:
     values = list(weights.values(saved(model)))
     for variable, value in values:
         if isinstance(variable, Variable):
-            variable.assign(value)
+            variable.take(value)
 
 
 def save_model(model: Model, path: str | os.PathLike[str], overwrite: bool = True) -> None:
