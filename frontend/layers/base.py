@@ -42,6 +42,7 @@ from kerac.structure import leaves, map_structure
 from kerac.tensor import Node, shape_of
 from kerac.tracing import current_trace, inside, training_mode
 from kerac.variable import Variable
+from kerac.variable_arithmetic import operand
 
 REGISTRY: dict[str, type[Layer]] = {}
 FLOATS = ("f16", "bf16", "f32", "f64")
@@ -138,7 +139,7 @@ class Layer(Holder, Configured, keyword_only=True):
         """State the computation: values of a graph in, values out."""
         raise UnsupportedError(f"{type(self).__name__} does not say what it computes")
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Masks of the outputs from those of the first argument."""
         return previous_mask
 
@@ -170,7 +171,7 @@ class Layer(Holder, Configured, keyword_only=True):
             self.ensure_built(bound.arguments)
             first = next(iter(bound.arguments.values()), None)
             masks = fill_masks(self, bound.arguments)
-            outputs = self.call(*bound.args, **bound.kwargs)
+            outputs = map_structure(operand, self.call(*bound.args, **bound.kwargs))
         penalize_outputs(self, outputs)
         return set_masks(self, first, masks, outputs)
 

@@ -62,9 +62,10 @@ def with_mask(array: np.ndarray[Any, Any], mask: np.ndarray[Any, Any] | None) ->
 
 
 def numbers_of(x: Any, layer: Any) -> np.ndarray[Any, Any]:
-    """The array that a tensor of any library is."""
+    """The array that a tensor of any library is; of float64 it is rounded to float32."""
     try:
-        return np.asarray(x)
+        array = np.asarray(x)
+        return array.astype(np.float32) if array.dtype == np.float64 else array
     except Exception as error:  # whatever the library of the tensor raises
         raise CompileError(
             f"{layer.name}: is called on a {type(x).__name__}, which has no numbers: {error!s:.80}",

@@ -74,7 +74,7 @@ class Attention(Layer):
         weight = traced(self.concat_score_weight)
         return total if weight is None else ops.multiply(total, weight)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         return previous_mask[0] if isinstance(previous_mask, list | tuple) else None
 
     def _tensors(self, inputs: Any) -> tuple[Value, Value, Value]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from kerac.constraints import MaybeConstraint
+from kerac.eager import evaluate
 from kerac.initializers import Start
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError
@@ -63,7 +64,9 @@ class Embedding(Layer):
         indices = inputs if inputs.dtype in ("i32", "i64") else ops.cast(inputs, "i32")
         return ops.gather(traced(self.embeddings), indices)
 
-    def compute_mask(self, inputs: Value, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        if not isinstance(inputs, Value) and self.mask_zero:
+            return evaluate(self.compute_mask, [inputs])
         if not self.mask_zero:
             return None
         return ops.NotEqual()(inputs, ops.constant(0, inputs.dtype))
@@ -109,5 +112,5 @@ class ReversibleEmbedding(Embedding):
         cap = float(self.logit_soft_cap)
         return ops.multiply(ops.Tanh()(ops.divide(scores, cap)), cap)
 
-    def compute_mask(self, inputs: Value, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         return None  # that of words is set where they become vectors

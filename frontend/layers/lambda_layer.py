@@ -39,7 +39,7 @@ class Lambda(Layer, registered=False):
         given = {name: x for name, x in offered.items() if name in parameters}
         return self.function(inputs, **{**given, **self.arguments})
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         if callable(self.mask):
             return self.mask(inputs, previous_mask)
         return self.mask

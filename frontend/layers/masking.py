@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kerac.eager import evaluate
 from kerac.ir import Value, ops
 from kerac.layers.base import Layer
 from kerac.layers.masks import any_along
@@ -28,6 +29,8 @@ class Masking(Layer):
         kept = ops.reshape(kept, (*inputs.shape[:-1], 1))
         return ops.select(kept, inputs, ops.constant(0, inputs.dtype))
 
-    def compute_mask(self, inputs: Value, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        if not isinstance(inputs, Value):
+            return evaluate(self.compute_mask, [inputs])
         different = ops.NotEqual()(inputs, ops.constant(self.mask_value, inputs.dtype))
         return any_along(different, inputs.ndim - 1)

@@ -55,7 +55,7 @@ class Merge(Layer, registered=False):
         """The function of values of one dtype and number of axes."""
         raise InternalError(f"{type(self).__name__} does not merge")
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         if not isinstance(previous_mask, list | tuple) or any(m is None for m in previous_mask):
             return None
         result = previous_mask[0]
@@ -170,7 +170,7 @@ class Concatenate(Merge):
     def call(self, inputs: Any) -> Any:
         return joined(self.checked(inputs), self.axis)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         if not isinstance(previous_mask, list | tuple) or all(m is None for m in previous_mask):
             return None
         masks = []
@@ -216,7 +216,7 @@ class Dot(Merge):
             x, y = (unit_length(v, (axis,)) for v, axis in zip((x, y), axes, strict=True))
         return _batch_dot(x, y, axes[0], axes[1])
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         return None
 
 

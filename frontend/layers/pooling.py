@@ -141,7 +141,7 @@ class GlobalAveragePooling1D(GlobalPooling):
         counts = ops.reduce_sum(ops.cast(kept, "f32"), (steps,), self.keepdims)
         return ops.divide(sums, counts)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
         return None
 
 

@@ -110,7 +110,7 @@ class Recurrent(Layer, registered=False):
         batch, steps, *rest = sequence.shape
         return ops.reshape(ops.slice_axis(sequence, 1, steps - 1, steps), (batch, *rest))
 
-    def compute_mask(self, sequences: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, sequences: Any, previous_mask: Any = None) -> Any:
         return leaves(previous_mask)[0] if self.return_sequences else None
 
 

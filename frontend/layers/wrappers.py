@@ -183,7 +183,7 @@ class Bidirectional(Layer):
                 return ops.divide(ops.add(forward, backward), 2.0)
         return forward, backward
 
-    def compute_mask(self, sequences: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, sequences: Any, previous_mask: Any = None) -> Any:
         mask = leaves(previous_mask)[0] if self.return_sequences else None
         return (mask, mask) if self.merge_mode is None else mask
 

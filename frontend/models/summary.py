@@ -7,6 +7,8 @@ import shutil
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
+from kerac.ir.errors import CompileError
+from kerac.layers.base import Layer
 from kerac.layers.operation import Operation
 from kerac.structure import leaves, map_structure
 
@@ -111,9 +113,16 @@ def _flag(layer: Layer) -> str:
 
 
 def _shape(layer: Layer) -> str:
-    if not layer.nodes:
+    if layer.nodes:
+        shapes = map_structure(lambda x: str(x.shape), layer.nodes[-1].outputs)
+    elif layer._build_shapes and type(layer).build is not Layer.build:
+        try:
+            given = layer.compute_output_shape(*layer._build_shapes.values())
+        except CompileError:  # what it returns depends on more than shapes
+            return "?"
+        shapes = str(given)
+    else:
         return "?"
-    shapes = map_structure(lambda x: str(x.shape), layer.nodes[-1].outputs)
     flat = leaves(shapes)
     if len(flat) == 1:
         return str(flat[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,14 +13,15 @@ from kerac.ir import TensorType, Value, symbol
 from kerac.ir.errors import CompileError
 from kerac.ir.types import dtype_name
 from kerac.random import new_seed
-from kerac.structure import leaves
+from kerac.structure import leaves, pack
+from kerac.tracing import current_trace
 from kerac.training.arrays import Rows, joined
 from kerac.training.batches import Batch, taken
 from kerac.training.labels import check_classes, class_counts
 from kerac.training.measures import Measures
 from kerac.training.objectives import Objectives, batch_size
 from kerac.training.program import Program
-from kerac.training.step import Parts, Results, Step, make_step
+from kerac.training.step import Parts, Results, Step, make_step, total, with_penalties
 from kerac.variable import Variable
 
 Array = np.ndarray[Any, Any]
@@ -167,8 +169,35 @@ class Session:
         return make_step(self.model, types, self._scores, self._record, optimizer)
 
     def _scores(self, parts: Parts) -> tuple[Value, Results]:
-        loss, results = self.objectives.loss(parts)
+        if self.model.has_own_loss:
+            loss, results = self._own_loss(parts)
+        else:
+            loss, results = self.objectives.loss(parts)
         return loss, {**results, **self.measures.values(parts)}
+
+    def _own_loss(self, parts: Parts) -> tuple[Value, Results]:
+        """What the model's class says in `compute_loss`, and records of what it takes of ours."""
+        model = self.model.functional()
+        names = inspect.signature(self.model.compute_loss).parameters
+        given = {"training": current_trace().training} if "training" in names else {}
+        self._results: Results = {}
+        loss = self.model.compute_loss(
+            x=pack(model.input, list(parts.x)),
+            y=_labels_like(model.output, parts.y),
+            y_pred=pack(model.output, list(parts.outputs)),
+            sample_weight=_labels_like(model.output, parts.weights),
+            **given,
+        )
+        if not isinstance(loss, Value):
+            raise CompileError(
+                f"{self.model.name}: compute_loss returned {loss!r:.60}, but a tensor is expected"
+            )
+        return total(loss), self._results
+
+    def compiled_loss(self, parts: Parts) -> Value:
+        """The losses given to `compile`, with all penalties, inside `compute_loss`."""
+        loss, self._results = self.objectives.loss(parts)
+        return with_penalties(loss, self.model)
 
     def _record(self, loss: Value, parts: Parts) -> Value:
         return self.objectives.mean.update(loss, batch_size(parts))
@@ -204,6 +233,11 @@ class Session:
                         f"{what} of output {name!r} has {len(array)} samples, but x has {samples}"
                     )
         return y, weights
+
+
+def _labels_like(structure: Any, values: Sequence[Value | None]) -> Any:
+    """Labels or weights as `fit` was given them: in the structure of the outputs, or None."""
+    return None if all(x is None for x in values) else pack(structure, list(values))
 
 
 def spread(given: Any, names: list[str], what: str, repeat: bool = False) -> list[Array | None]:

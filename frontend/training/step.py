@@ -16,7 +16,7 @@ from kerac.ir.ops import graph_input
 from kerac.layers.penalties import penalties_on_weights
 from kerac.passes.differentiate import gradients
 from kerac.structure import leaves
-from kerac.tracing import Trace, traced, tracing, update, with_equal_dims
+from kerac.tracing import Trace, current_trace, traced, tracing, update, with_equal_dims
 from kerac.variable import Variable
 
 KEY = TensorType("u32", (2,))
@@ -137,9 +137,8 @@ class _Maker:
         values = [traced(variable) for variable in trainable]
         parts.outputs = leaves(self.model.functional().run(parts.x))
         loss, results = scores(parts)
-        penalties = [total(x) for x in (*self.trace.losses, *penalties_on_weights(self.model))]
-        for penalty in penalties:
-            loss = ops.add(loss, penalty)
+        if not self.model.has_own_loss:
+            loss = with_penalties(loss, self.model)
         if self.optimizer is not None:
             self._optimize(loss, trainable, values)
         return {"loss": record(loss, parts), **results}
@@ -169,6 +168,13 @@ class _Maker:
             ),
         )
         return Step(graph, tuple(self.inputs), tuple(state), tuple(results), tuple(changed))
+
+
+def with_penalties(loss: Value, model: Any) -> Value:
+    """The loss and what layers and weights add to it."""
+    for penalty in (*current_trace().losses, *penalties_on_weights(model)):
+        loss = ops.add(loss, total(penalty))
+    return loss
 
 
 def total(x: Value) -> Value:

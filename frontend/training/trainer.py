@@ -96,6 +96,36 @@ class Trainer:
         arguments |= {name: value for name, value in given.items() if value is not None}
         self.compile(**arguments)
 
+    @property
+    def has_own_loss(self) -> bool:
+        """Whether the class says in `compute_loss` what is made small."""
+        return type(self).compute_loss is not Trainer.compute_loss
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """The losses given to `compile` and all penalties, for tensors of a batch.
+
+        A subclass states its own loss here with kerac.ops; it becomes part of the compiled step.
+        """
+        from kerac.structure import leaves
+        from kerac.training.step import Parts
+
+        del training
+        session = self._compiled_session("compute_loss")
+        outputs = leaves(y_pred)
+
+        def of_outputs(given: Any) -> list[Any]:
+            return [None] * len(outputs) if given is None else leaves(given)
+
+        parts = Parts(leaves(x), of_outputs(y), of_outputs(sample_weight), outputs)
+        return session.compiled_loss(parts)
+
     def _compiled_session(self, doing: str) -> Session:
         if self._session is None:
             raise CompileError(
@@ -251,7 +281,7 @@ class Trainer:
         return logs if as_dict else session.as_list(logs)
 
 
-OWN_STEPS = ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
+OWN_STEPS = ("train_step", "test_step", "predict_step", "compute_metrics")
 
 
 def _refuse_own_steps(cls: type) -> None:
@@ -260,8 +290,8 @@ def _refuse_own_steps(cls: type) -> None:
     if found:
         raise UnsupportedError(
             f"{cls.__name__}: defines {' and '.join(found)}, but a step is compiled as one graph",
-            remedy="State the loss as a Loss, a function or by add_loss in call, and what is "
-            "recorded as metrics.",
+            remedy="State the loss as a Loss, a function, by add_loss in call or in compute_loss, "
+            "and what is recorded as metrics.",
         )
 
 

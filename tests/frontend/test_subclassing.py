@@ -250,3 +250,45 @@ def test_other_libraries_are_told_that_values_have_no_numbers() -> None:
 
     with pytest.raises(CompileError, match="is called on a Symbolic, which has no numbers"):
         kerac.layers.Dense(2, name="d")(Symbolic())
+
+
+def test_a_layer_may_return_its_weight_and_ask_for_masks() -> None:
+    class Sum(kerac.layers.Layer):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.total = self.add_weight(initializer="zeros", shape=(6,), trainable=False)
+
+        def call(self, x: Any) -> Any:
+            self.total.assign_add(kerac.ops.sum(x, axis=0))
+            return self.total
+
+    summed = Sum()
+    summed(X)
+    assert_close(summed(X), 2 * X.sum(0))
+    embedding = kerac.layers.Embedding(5, 3, mask_zero=True)
+    assert embedding.compute_mask(np.array([[1, 0]])).tolist() == [[True, False]]
+    masking = kerac.layers.Masking()
+    assert masking.compute_mask(np.zeros((1, 2, 3))).tolist() == [[False, False]]
+
+
+def test_subclasses_take_float64_and_show_shapes(capsys: pytest.CaptureFixture[str]) -> None:
+    summaries = []
+    for library in (keras, kerac):
+        layers = library.layers
+        parts = layers.Dense(4, name="a"), layers.LSTM(3, name="b"), layers.ReLU(name="c")
+
+        class Whole(library.Model):  # type: ignore[misc, name-defined]
+            def __init__(self, parts: Any = parts) -> None:
+                super().__init__(name="whole")
+                self.one, self.other, self.act = parts
+
+            def call(self, x: Any) -> Any:
+                return self.act(self.other(self.one(x)))
+
+        model = Whole()
+        model.compile("sgd", "mse")
+        model.fit(np.ones((1, 2, 6)), np.ones((1, 3)), verbose=0)
+        assert model.predict(np.ones((4, 2, 6)), verbose=0).shape == (4, 3)
+        model.summary()
+        summaries.append([row for row in capsys.readouterr().out.splitlines() if "│" in row])
+    assert summaries[1] == summaries[0]

@@ -11,6 +11,7 @@ import kerac
 from kerac.ir.errors import CompileError, UnsupportedError
 from kerac.optimizers.base import Slot
 from kerac.optimizers.rate import LearningRate, rate
+from tests.compare import assert_close
 
 GENERATOR = np.random.default_rng(2)
 X = GENERATOR.normal(size=(40, 6)).astype("float32")
@@ -243,3 +244,71 @@ def test_a_limit_for_trying_a_script(monkeypatch: pytest.MonkeyPatch, capsys: An
     monkeypatch.setenv("KERAS_MAX_EPOCHS", "many")
     with pytest.raises(CompileError, match="KERAS_MAX_EPOCHS is 'many', but a positive integer"):
         kerac.config.max_epochs()
+
+
+def distiller(library: Any) -> Any:
+    """A student that learns from labels and from a teacher, by a loss of its own."""
+    layers, ops = library.layers, library.ops
+
+    class Distiller(library.Model):  # type: ignore[misc,name-defined]
+        def __init__(self) -> None:
+            super().__init__(name="distiller")
+            self.teacher = library.Sequential([layers.Dense(8, "tanh"), layers.Dense(3)])
+            self.student = library.Sequential(
+                [layers.Dense(3, kernel_regularizer=library.regularizers.L2(0.1))]
+            )
+            self.teacher.trainable = False
+
+        def call(self, x: Any) -> Any:
+            return self.student(x)
+
+        def compute_loss(
+            self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None,
+            training: bool = True,
+        ) -> Any:  # fmt: skip
+            taught = self.teacher(x, training=False)
+            apart = ops.mean(ops.square(taught - y_pred), axis=-1)
+            own = super().compute_loss(x, y, y_pred, sample_weight)
+            return 0.3 * own + 0.7 * ops.mean(apart)
+
+    model = Distiller()
+    model.teacher(X[:1])
+    model.compile(
+        library.optimizers.SGD(0.1),
+        library.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    return model
+
+
+def test_a_loss_of_the_model_itself_is_part_of_the_step() -> None:
+    x, labels = X, Y
+    theirs, ours = distiller(keras), distiller(kerac)
+    theirs(x[:1])
+    ours(x[:1])
+    ours.set_weights(theirs.get_weights())
+    histories = [
+        m.fit(x, labels, epochs=2, batch_size=8, shuffle=False, verbose=0).history
+        for m in (theirs, ours)
+    ]
+    for name, values in histories[0].items():
+        assert histories[1][name] == pytest.approx(values, rel=1e-4), name
+    for one, other in zip(theirs.get_weights(), ours.get_weights(), strict=True):
+        assert_close(other, one)
+    assert ours.evaluate(x, labels, verbose=0) == pytest.approx(
+        theirs.evaluate(x, labels, verbose=0), rel=1e-4
+    )
+
+
+def test_a_loss_of_the_model_itself_must_be_a_tensor() -> None:
+    class Own(kerac.Model):  # type: ignore[misc]
+        def call(self, x: Any) -> Any:
+            return x
+
+        def compute_loss(self, **parts: Any) -> Any:
+            return None
+
+    model = Own(name="own")
+    model.compile("sgd")
+    with pytest.raises(CompileError, match="own: compute_loss returned None, but a tensor is"):
+        model.fit(X, X, verbose=0)
