@@ -29,7 +29,7 @@ class SeedGenerator:
     An equal generator gives the same numbers in the same order.
     """
 
-    module = "keras.src.random.seed_generator"
+    module = "keras.random"
 
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
         if seed is not None and not isinstance(seed, int | np.integer):

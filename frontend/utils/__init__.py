@@ -37,6 +37,8 @@ Sequence = PyDataset
 
 _ELSEWHERE = {
     "Progbar": "kerac.callbacks.progress",
+    "deserialize_keras_object": "kerac.saving.objects",
+    "serialize_keras_object": "kerac.saving.objects",
     "disable_interactive_logging": "kerac.config",
     "enable_interactive_logging": "kerac.config",
     "is_interactive_logging_enabled": "kerac.config",

@@ -27,7 +27,8 @@ SHARED = {  # what a script finds in a module of Keras that kerac has, too
     "saving": [
         *("CustomObjectScope", "custom_object_scope", "get_custom_objects", "load_model"),
         *("get_registered_name", "get_registered_object", "register_keras_serializable"),
-        "save_model",
+        *("save_model", "save_weights", "load_weights"),
+        *("serialize_keras_object", "deserialize_keras_object"),
     ],
     "config": [
         *("backend", "dtype_policy", "epsilon", "floatx", "image_data_format"),
@@ -43,6 +44,7 @@ SHARED = {  # what a script finds in a module of Keras that kerac has, too
     ],
     "utils": [
         *("Config", "get_source_inputs", "is_keras_tensor", "pack_x_y_sample_weight"),
+        *("serialize_keras_object", "deserialize_keras_object"),
         *("standardize_dtype", "unpack_x_y_sample_weight", "enable_interactive_logging"),
     ],
     "tree": [
