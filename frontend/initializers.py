@@ -261,6 +261,7 @@ def truncated_normal(shape: tuple[int, ...], generator: np.random.Generator) -> 
 
 
 # the names by which scripts call them
+IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal
 constant, identity, ones, orthogonal, zeros = Constant, Identity, Ones, Orthogonal, Zeros
 glorot_normal, glorot_uniform = GlorotNormal, GlorotUniform
 he_normal, he_uniform = HeNormal, HeUniform

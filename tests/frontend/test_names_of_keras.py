@@ -17,11 +17,13 @@ SHARED = {  # what a script finds in a module of Keras that kerac has, too
         *("constant", "identity", "ones", "orthogonal", "zeros", "variance_scaling"),
         *("glorot_normal", "glorot_uniform", "he_normal", "he_uniform"),
         *("lecun_normal", "lecun_uniform", "random_normal", "random_uniform"),
+        *("IdentityInitializer", "OrthogonalInitializer"),
     ],
     "metrics": [
         *("categorical_hinge", "hinge", "huber", "kl_divergence", "log_cosh", "poisson"),
         *("mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error"),
         *("mean_squared_logarithmic_error", "squared_hinge"),
+        *("concordance_correlation", "pearson_correlation"),
         *("binary_focal_crossentropy", "categorical_focal_crossentropy"),
     ],
     "saving": [
@@ -166,3 +168,14 @@ def test_source_inputs() -> None:
     joined = kerac.layers.Dense(3)(first) + kerac.layers.Dense(3)(second)
     assert kerac.utils.get_source_inputs(joined) == [first, second]
     assert kerac.utils.get_source_inputs(first) == [first]
+
+
+@pytest.mark.parametrize("name", ["concordance_correlation", "pearson_correlation"])
+def test_correlations(name: str) -> None:
+    generator = np.random.default_rng(0)
+    y_true, y_pred = generator.normal(size=(2, 4, 6)).astype("float32")
+    for axis in (-1, 0):
+        ours, theirs = (
+            getattr(k.metrics, name)(y_true, y_pred, axis=axis) for k in (kerac, keras)
+        )
+        np.testing.assert_allclose(ours, np.asarray(theirs), rtol=1e-5, atol=1e-6)
