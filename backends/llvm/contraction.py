@@ -7,16 +7,7 @@ from math import prod
 from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.lowering import Lowering, lowers
 from kerac.backends.llvm.movement import lower_view
-from kerac.backends.llvm.packing import (
-    DEEP,
-    FAR,
-    STREAM,
-    Packed,
-    RowMajor,
-    WeightMatrix,
-    constant_array,
-    padded,
-)
+from kerac.backends.llvm.packing import DEEP, FAR, STREAM, Packed, RowMajor, WeightMatrix, padded
 from kerac.backends.llvm.plan import Buffer
 from kerac.backends.llvm.product import Left, Product, Right, Rows, split_rows
 from kerac.backends.llvm.run_time_packing import (
@@ -48,8 +39,8 @@ def multiply_rows(lowering: Lowering, group: Group, leading: Shape, kernel: Valu
     rows = split_rows(leading)
     packed = packed_weights(lowering, group, kernel, rows.inner)
     k = lowering.kernel(group)
-    weights: WeightMatrix
     is_image = isinstance(rows.inner, int) and rows.inner > 1
+    weights: WeightMatrix
     if packed is not None:
         # what a batch's rows read once is streamed as it comes; a fetched tile would go unused
         ahead = _ahead(inputs, columns) if is_image else None
@@ -57,9 +48,7 @@ def multiply_rows(lowering: Lowering, group: Group, leading: Shape, kernel: Valu
     else:
         weights = RowMajor(k.read(kernel), k.lanes, columns)
     pitch = k.row_pitch(x)
-    # weights that are no constants are those of training, whose arrays of all steps come from afar
-    is_far = is_image and constant_array(kernel) is None
-    left = Left(k.read(x), k.multiply(k.dim(rows.inner), pitch), pitch, is_far=is_far)
+    left = Left(k.read(x), k.multiply(k.dim(rows.inner), pitch), pitch, is_far=is_image)
     Product(k, left, Right(weights), rows, columns, inputs).emit()
     lowering.launch(k)
 
