@@ -16,7 +16,7 @@ from typing import Any
 from kerac.backends.llvm.contraction import multiply_rows
 from kerac.backends.llvm.depthwise import is_depthwise, lower_depthwise
 from kerac.backends.llvm.grouping import Group
-from kerac.backends.llvm.kernel import Index, Kind, Pointer, Register
+from kerac.backends.llvm.kernel import ELEMENT, Index, Kind, Pointer, Register
 from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
 from kerac.backends.llvm.packing import (
     FAR,
@@ -164,7 +164,7 @@ class _Direct:
             weights = self._weights(group)
             tiles.at(f, lambda columns: self._tiles(_Row(n, group, positions, weights, columns)))
 
-        depth = prod(axis.window for axis in self.axes) * self.channels
+        of_result = prod(axis.window for axis in self.axes) * self.channels + ELEMENT
         lines = 1 if self.pool is None else SIDE
         k.parallel(
             {
@@ -174,7 +174,9 @@ class _Direct:
                 **self._leading_extents(),
             },
             task,
-            cost=k.dim(lines * self.axes[-1].positions * depth * -(-self.filters // tiles.count)),
+            cost=k.dim(
+                lines * self.axes[-1].positions * of_result * -(-self.filters // tiles.count)
+            ),
         )
         self.lowering.launch(k, *([self.pool] if self.pool else []))
 
