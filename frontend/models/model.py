@@ -147,11 +147,15 @@ class Model(Trainer, Layer, registered=False):
         text = self.text_inputs(args[0] if args else None)
         if text is None:
             return super().__call__(*args, **kwargs)
-        if any(isinstance(x, KerasTensor | Value) for x in leaves(args)):
+        if any(isinstance(x, Value) for x in leaves(args)):
             raise UnsupportedError(
-                f"{self.name}: reads text, but is called inside another model",
-                remedy="Call its layers one by one, or it before the other model.",
+                f"{self.name}: reads text, but is called in a graph, and native code has no text",
+                remedy="Call it on the input of a model made by Model(inputs, outputs).",
             )
+        if any(isinstance(x, KerasTensor) for x in leaves(args)):
+            from kerac.models.text_inputs import call_on_text
+
+            return call_on_text(self, text, args, kwargs)
         return text.network(text.encode(args[0]), *args[1:], **kwargs)
 
     def _version(self) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,14 +38,23 @@ def find_topology(
 
 
 def _visit(
-    inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]
+    inputs: Sequence[KerasTensor],
+    outputs: Sequence[KerasTensor],
+    instead: Mapping[Node, Node] | None = None,
 ) -> tuple[list[Node], dict[Layer, int]]:
-    """Calls as a depth-first walk leaves them, and layers as it meets them."""
+    """Calls as a depth-first walk leaves them, and layers as it meets them.
+
+    A call in `instead` reads what the one there reads.
+    """
+
+    def inputs_of(node: Node) -> Iterator[KerasTensor]:
+        return iter((instead or {}).get(node, node).inputs)
+
     finished: dict[Node, None] = {}
     order: dict[Layer, int] = {}
     given = set(inputs)
     for output in outputs:
-        stack = [(output.node, iter(output.node.inputs))]
+        stack = [(output.node, inputs_of(output.node))]
         if output.node in finished:
             continue
         order.setdefault(output.node.layer, len(order))
@@ -56,7 +65,7 @@ def _visit(
                 if inner in finished or (tensor in given and inner.inputs):
                     continue
                 order.setdefault(inner.layer, len(order))
-                stack.append((inner, iter(inner.inputs)))
+                stack.append((inner, inputs_of(inner)))
                 break
             else:
                 finished.setdefault(node)
@@ -104,14 +113,18 @@ def _check_names(layers: Sequence[Layer], model: str) -> None:
 
 
 def with_own_inputs(
-    inputs: Any, outputs: Any, input_for: Callable[[KerasTensor], KerasTensor] | None = None
+    inputs: Any,
+    outputs: Any,
+    input_for: Callable[[KerasTensor], KerasTensor] | None = None,
+    instead: Mapping[Node, Node] | None = None,
 ) -> tuple[Any, Any]:
     """The same computation from new inputs, for those that are results of layers.
 
-    `input_for` makes a new input, or returns the tensor if that stays one.
+    `input_for` makes a new input, or returns the tensor if that stays one. Where `instead` has
+    another call for one, that is made.
     """
     flat: list[KerasTensor] = leaves(inputs)
-    nodes, _ = _visit(flat, leaves(outputs))
+    nodes, _ = _visit(flat, leaves(outputs), instead)
     new: dict[KerasTensor, KerasTensor] = {}
     for tensor in flat:
         new[tensor] = (input_for or _input_like)(tensor)
@@ -122,14 +135,15 @@ def with_own_inputs(
     for node in nodes:
         if all(output in new for output in leaves(node.outputs)) or not node.inputs:
             continue
-        copy = Node(node.layer, *map_structure(swap, (node.args, node.kwargs)))
+        made = (instead or {}).get(node, node)
+        copy = Node(made.layer, *map_structure(swap, (made.args, made.kwargs)))
         flat_outputs = [
             KerasTensor(x.type, copy, x.position, x.name) for x in leaves(node.outputs)
         ]
         copy.outputs = pack(node.outputs, flat_outputs)
-        node.layer.nodes.append(copy)
-        for old, made in zip(leaves(node.outputs), flat_outputs, strict=True):
-            new.setdefault(old, made)
+        made.layer.nodes.append(copy)
+        for old, output in zip(leaves(node.outputs), flat_outputs, strict=True):
+            new.setdefault(old, output)
 
     return map_structure(swap, inputs), map_structure(swap, outputs)
 

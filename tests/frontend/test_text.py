@@ -322,6 +322,51 @@ MISTAKES: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
+def test_a_model_that_reads_text_in_another(tmp_path: Path) -> None:
+    inner, _ = classifier()
+    text, number = kerac.Input((1,), dtype="string", name="text"), kerac.Input((2,), name="number")
+    joined = kerac.layers.Concatenate()([inner(text), number])
+    outer = kerac.Model([text, number], kerac.layers.Dense(2, name="end")(joined), name="outer")
+    texts, numbers = np.array(TEXTS)[:, None], np.arange(10, dtype="float32").reshape(5, 2)
+    assert [x.name for x in outer.layers if isinstance(x, kerac.Model)] == ["classifier"]
+    first = inner.predict(texts, verbose=0)
+    end = outer.get_layer("end")
+    expected = np.concatenate([first, numbers], 1) @ end.kernel.numpy() + end.bias.numpy()
+    np.testing.assert_allclose(outer.predict([texts, numbers], verbose=0), expected, atol=1e-5)
+    outer.save(tmp_path / "outer.keras")
+    again = kerac.models.load_model(tmp_path / "outer.keras")
+    np.testing.assert_allclose(again.predict([texts, numbers], verbose=0), expected, atol=1e-5)
+    outer.compile("adam", "mse")
+    before = inner.get_weights()
+    outer.fit([texts, numbers], np.zeros((5, 2), "float32"), verbose=0)
+    assert not np.array_equal(before[0], inner.get_weights()[0])
+    most = kerac.Model(outer.inputs, outer(outer.inputs)[:, :1] * 2.0)
+    found = most.predict([texts, numbers], verbose=0)
+    np.testing.assert_allclose(
+        found, outer.predict([texts, numbers], verbose=0)[:, :1] * 2, atol=1e-5
+    )
+
+
+def test_one_reader_of_text_twice() -> None:
+    inner, _ = classifier()
+    texts = [kerac.Input((1,), dtype="string", name=name) for name in "ab"]
+    pair = kerac.Model(texts, inner(texts[0]) - inner(texts[1]))
+    arrays = [np.array(TEXTS)[:, None], np.array(TEXTS[::-1])[:, None]]
+    found = pair.predict(arrays, verbose=0)
+    expected = inner.predict(arrays[0], verbose=0) - inner.predict(arrays[1], verbose=0)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_text_before_a_sequential_model() -> None:
+    inner, _ = classifier()
+    model = kerac.Sequential(
+        [kerac.Input((1,), dtype="string"), inner, kerac.layers.Rescaling(3.0)]
+    )
+    texts = np.array(TEXTS)[:, None]
+    found = model.predict(texts, verbose=0)
+    np.testing.assert_allclose(found, inner.predict(texts, verbose=0) * 3, atol=1e-6)
+
+
 @pytest.mark.parametrize(("name", "arguments", "message"), MISTAKES)
 def test_mistakes(name: str, arguments: Any, message: str) -> None:
     with pytest.raises(CompileError, match=message):
@@ -332,9 +377,6 @@ def test_models_that_cannot_read_text() -> None:
     text = kerac.Input((1,), dtype="string")
     with pytest.raises(CompileError, match="has no vocabulary yet"):
         kerac.layers.StringLookup(output_mode="count")(text)
-    model, _ = classifier()
-    with pytest.raises(UnsupportedError, match="reads text, but is called inside another model"):
-        model(text)
     lookup = kerac.layers.StringLookup(vocabulary=["a"], invert=True)
     number = kerac.Input((1,), dtype="int64")
     with pytest.raises(UnsupportedError, match="is text where the network reads or returns it"):
