@@ -10,6 +10,7 @@ import numpy as np
 
 from kerac.eager import as_array
 from kerac.ir import TensorType, Value, symbol
+from kerac.ir.dims import DimLike
 from kerac.ir.errors import CompileError
 from kerac.ir.types import dtype_name
 from kerac.random import new_seed
@@ -21,7 +22,15 @@ from kerac.training.labels import check_classes, class_counts
 from kerac.training.measures import Measures
 from kerac.training.objectives import Objectives, batch_size
 from kerac.training.program import Program
-from kerac.training.step import Parts, Results, Step, make_step, total, with_penalties
+from kerac.training.step import (
+    DependentLengthError,
+    Parts,
+    Results,
+    Step,
+    make_step,
+    total,
+    with_penalties,
+)
 from kerac.variable import Variable
 
 Array = np.ndarray[Any, Any]
@@ -122,11 +131,11 @@ class Session:
             self.model._build_on(batch.x)
         x = self.model._arrays(batch.x)
         y, weights = self._labels(batch, len(x[0]))
-        form = (training, tuple(_form(array) for array in (*y, *weights)), self._frozen())
+        forms = tuple(_form(array) for array in (*x, *y, *weights))
+        form = (training, forms, self._frozen())
         program = self._programs.get(form)
         if program is None:
-            program = self._programs[form] = self._compile(y, weights, training)
-            self._put_sums()
+            program = self._programs[form] = self._compile(x, y, weights, training)
         if source is not self._checked:
             self._check_classes(y if source is batch else self._spread(source)[0])
             self._checked = source if source is not batch else None
@@ -147,9 +156,31 @@ class Session:
         return tuple(layer.trainable for layer in self.model.walk())
 
     def _compile(
-        self, y: list[Array | None], weights: list[Array | None], training: bool
+        self, x: list[Array], y: list[Array | None], weights: list[Array | None], training: bool
     ) -> Program:
-        return Program(self.step([_type(a) for a in y], [_type(a) for a in weights], training))
+        """A program, if possible the same for all batches that differ in free lengths alone."""
+        shapes = [output.shape for output in self.model.functional().outputs]
+        try:
+            return self._program(_types(y, shapes), _types(weights, shapes), training, {})
+        except DependentLengthError:
+            return self._program(_types(y), _types(weights), training, self._lengths(x))
+
+    def _program(self, y: Types, weights: Types, training: bool, dims: dict[str, int]) -> Program:
+        form = (training, y, weights, tuple(dims.items()), self._frozen())
+        if form not in self._programs:
+            self._programs[form] = Program(self.step(y, weights, training, dims))
+            self._put_sums()
+        return self._programs[form]
+
+    def _lengths(self, x: list[Array]) -> dict[str, int]:
+        """The free lengths of inputs, but the number of samples, by their symbols."""
+        types = self.model.functional().input_types().values()
+        return {
+            str(dim): int(length)
+            for type_, array in zip(types, x, strict=True)
+            for dim, length in list(zip(type_.shape, array.shape, strict=True))[1:]
+            if not isinstance(dim, int)
+        }
 
     def step(
         self,
@@ -273,7 +304,25 @@ def _form(array: Array | None) -> Any:
     return None if array is None else (array.shape[1:], array.dtype)
 
 
-def _type(array: Array | None) -> TensorType | None:
+Types = tuple[TensorType | None, ...]
+
+
+def _types(arrays: Sequence[Array | None], outputs: Sequence[Any] = ()) -> Types:
+    """The types of labels or weights; lengths that are free in outputs are free in them."""
+    shapes = outputs or [()] * len(arrays)
+    return tuple(
+        _type(array, shape, place)
+        for place, (array, shape) in enumerate(zip(arrays, shapes, strict=True))
+    )
+
+
+def _type(
+    array: Array | None, output: Sequence[int | None], place: int
+) -> TensorType | None:
     if array is None:
         return None
-    return TensorType(dtype_name(array.dtype.name), (symbol("N"), *array.shape[1:]))
+    shape: list[DimLike] = [symbol("N"), *array.shape[1:]]
+    for axis, length in enumerate(output[: len(shape)]):
+        if axis and length is None and shape[axis] != 1:
+            shape[axis] = symbol(f"L{place}_{axis}")
+    return TensorType(dtype_name(array.dtype.name), tuple(shape))

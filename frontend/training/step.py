@@ -11,12 +11,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kerac.ir import Graph, Origin, TensorType, Value, ops, origin_scope
+from kerac.ir.dims import Dim
+from kerac.ir.errors import CompileError
 from kerac.ir.graph import unique_name
 from kerac.ir.ops import graph_input
 from kerac.layers.penalties import penalties_on_weights
 from kerac.passes.differentiate import gradients
 from kerac.structure import leaves
-from kerac.tracing import Trace, current_trace, traced, tracing, update, with_equal_dims
+from kerac.tracing import (
+    Trace,
+    current_trace,
+    need_equal,
+    traced,
+    tracing,
+    update,
+    with_equal_dims,
+)
 from kerac.variable import Variable
 
 KEY = TensorType("u32", (2,))
@@ -34,6 +44,10 @@ class Step:
     """Names of the first outputs."""
     changed: tuple[Variable, ...]
     """The variables whose new values are the outputs behind the results."""
+
+
+class DependentLengthError(CompileError):
+    """A free length of an output is not one of the input, so that labels cannot have it."""
 
 
 @dataclass
@@ -64,13 +78,22 @@ def make_step(
 
     `scores` and `record` may read and `update` variables of their own, such as sums of metrics.
     """
-    x_types, y_types, weight_types = types
+    every = {
+        f"{part} {name}": type_
+        for part, given in enumerate(types)
+        for name, type_ in given.items()
+        if type_ is not None
+    }
 
     def attempt(known: dict[str, TensorType]) -> Step:
         maker = _Maker(model, optimizer)
-        return maker.make(known, (y_types, weight_types), (scores, record))
+        x, *others = (
+            {name: known.get(f"{part} {name}") for name in given}
+            for part, given in enumerate(types)
+        )
+        return maker.make(x, tuple(others), (scores, record))
 
-    return with_equal_dims(attempt, x_types)
+    return with_equal_dims(attempt, every)
 
 
 def make_forward(model: Any, types: Mapping[str, TensorType]) -> Step:
@@ -102,7 +125,7 @@ class _Maker:
 
     def make(
         self,
-        x_types: Mapping[str, TensorType],
+        x_types: Mapping[str, TensorType | None],
         other_types: tuple[Mapping[str, TensorType | None], ...],
         functions: tuple[Scores, Record],
     ) -> Step:
@@ -136,6 +159,8 @@ class _Maker:
         trainable = self.model.trainable_weights if self.optimizer else []
         values = [traced(variable) for variable in trainable]
         parts.outputs = leaves(self.model.functional().run(parts.x))
+        for given in (parts.y, parts.weights):
+            fit_lengths(given, parts.outputs)
         loss, results = scores(parts)
         if not self.model.has_own_loss:
             loss = with_penalties(loss, self.model)
@@ -168,6 +193,18 @@ class _Maker:
             ),
         )
         return Step(graph, tuple(self.inputs), tuple(state), tuple(results), tuple(changed))
+
+
+def fit_lengths(given: Sequence[Value | None], outputs: Sequence[Value]) -> None:
+    """Make the free lengths of labels or weights those of their outputs."""
+    for x, output in zip(given, outputs, strict=True):
+        if x is not None:
+            for mine, other in list(zip(x.shape, output.shape, strict=False))[1:]:
+                if not isinstance(mine, Dim):
+                    continue
+                if isinstance(other, Dim) and str(other) not in other.symbols:
+                    raise DependentLengthError(f"a length of an output is {other}")
+                need_equal(other, mine, "lengths of outputs and labels")
 
 
 def with_penalties(loss: Value, model: Any) -> Value:
