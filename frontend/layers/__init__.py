@@ -11,6 +11,7 @@ from kerac.layers.adaptive_pooling import (
     AdaptiveMaxPooling3D,
 )
 from kerac.layers.attention import GroupQueryAttention, MultiHeadAttention
+from kerac.layers.audio import MelSpectrogram
 from kerac.layers.base import Layer
 from kerac.layers.batch_normalization import BatchNormalization
 from kerac.layers.borders import (
@@ -257,6 +258,7 @@ __all__ = [
     "MaxPooling2D",
     "MaxPooling3D",
     "Maximum",
+    "MelSpectrogram",
     "Minimum",
     "MixUp",
     "MultiHeadAttention",
