@@ -87,10 +87,10 @@ class Pieces:
 
     def _join(self, whole: Value) -> None:
         start = 0
-        for x in whole.operands:
-            width = x.shape[-1]
-            if not isinstance(width, int):
-                return
+        widths = [x.shape[-1] for x in whole.operands if isinstance(x.shape[-1], int)]
+        if len(widths) < len(whole.operands):
+            return
+        for x, width in zip(whole.operands, widths, strict=True):
             if x in self.written and x not in self._kept and self._may_be_piece(x):
                 self.found[x] = Piece(whole, start)
             start += width
@@ -100,6 +100,7 @@ class Pieces:
         start = op.start[-1]
         if (
             isinstance(start, int)
+            and isinstance(x.shape[-1], int)
             and part.shape[:-1] == x.shape[:-1]
             and op.steps[-1] == 1
             and storage(x) not in self._replaced

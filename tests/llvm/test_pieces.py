@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import numpy as np
 import pytest
 
@@ -231,3 +233,16 @@ def random_joins(seed: int) -> Graph:
         if 13 <= new.shape[-1] <= 160:
             images.append(new)
     return Graph("joins", tuple(images[:3]), (images[-1], images[8]), ("last", "other"))
+
+
+def test_columns_of_a_row_whose_length_varies() -> None:
+    text = """
+        def f(x: f32[N, T]):
+            first = slice(x, start=(0, 1), stop=(N, 33))
+            front = reverse(first, axes=(1,))
+            last = slice(x, start=(0, T - 33), stop=(N, T - 1))
+            y = concatenate(front, x, tanh(last), axis=1)
+            z = exp(first)
+            return y, z
+    """
+    check(textwrap.dedent(text), {"T": 40})
