@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -211,7 +212,8 @@ def test_every_op_on_older_processors(tmp_path: Path) -> None:
 
 def test_variants_share_the_weights() -> None:
     graph = make_graph()
-    together = lower_variants(graph, find_targets())
+    # transformed filters lie in the model only for the targets that compute with them
+    together = lower_variants(graph, [replace(t, winograd=False) for t in find_targets()])
     for target in together:
         alone = place_weights([lower_graph(graph, target)])
         assert place_weights(together.values()).size == alone.size
