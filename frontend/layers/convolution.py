@@ -22,6 +22,7 @@ from kerac.layers.spatial import (
 )
 from kerac.regularizers import MaybeRegularizer
 from kerac.tracing import traced
+from kerac.variable_arithmetic import operand
 
 
 class WindowLayer(Layer, registered=False):
@@ -136,6 +137,12 @@ class Convolution(WindowLayer, registered=False):
 
     def convolve(self, x: Value) -> Value:
         return self.convolution(self.groups)(x, traced(self.kernel), traced(self.bias))
+
+    def convolution_op(self, inputs: Value, kernel: Any) -> Value:
+        """The convolution with a kernel that a subclass made, before bias and activation."""
+        x = to_last(as_float(inputs), self.data_format)
+        sums: Value = self.convolution(self.groups)(x, operand(kernel), None)
+        return from_last(sums, self.data_format)
 
 
 class Conv1D(Convolution):

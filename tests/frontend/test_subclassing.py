@@ -292,3 +292,23 @@ def test_subclasses_take_float64_and_show_shapes(capsys: pytest.CaptureFixture[s
         model.summary()
         summaries.append([row for row in capsys.readouterr().out.splitlines() if "│" in row])
     assert summaries[1] == summaries[0]
+
+
+def test_a_subclass_of_a_convolution_makes_its_kernel_anew() -> None:
+    images = np.random.default_rng(1).normal(size=(2, 5, 6, 3)).astype("float32")
+    results = []
+    for library in (keras, kerac):
+
+        class Centred(library.layers.Conv2D):  # type: ignore[misc, name-defined]
+            ops = library.ops
+
+            def call(self, x: Any) -> Any:
+                centre = self.ops.mean(self.kernel, axis=[0, 1, 2], keepdims=True)
+                return self.convolution_op(x, self.kernel - centre) + self.bias
+
+        layer = Centred(4, 3, strides=2, padding="same", bias_initializer="ones")
+        layer(images)
+        kernel, bias = layer.get_weights()
+        layer.set_weights([np.linspace(-1, 2, kernel.size).reshape(kernel.shape), bias])
+        results.append(np.asarray(layer(images)))
+    assert_close(results[1], results[0])
