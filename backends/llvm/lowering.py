@@ -126,13 +126,16 @@ class Lowering:
         target: Target,
         packed: dict[tuple[Any, ...], Any] | None = None,
         schedules: Schedules | None = None,
+        best: Target | None = None,
     ) -> None:
         """`packed` holds what was made of the graph's constants, also for other targets.
 
-        `schedules` says what is chosen where there is a choice; without them heuristics do.
+        `schedules` says what is chosen where there is a choice; without them heuristics do. Where a
+        choice changes constants that several targets share, it is what suits the `best` of them.
         """
         self.graph = graph
         self.target = target
+        self.best = target if best is None else best
         self.plan = Plan(graph)
         self._buffers: dict[Value, Buffer] = {}
         self._kernels: dict[str, Kernel] = {}
@@ -328,9 +331,13 @@ def lower_graph(graph: Graph, target: Target, schedules: Schedules | None = None
 def lower_variants(
     graph: Graph, targets: Sequence[Target], schedules: Schedules | None = None
 ) -> dict[Target, Plan]:
-    """The plan of `graph` for each target; they share all constants that do not depend on it."""
+    """The plan of `graph` for each target, the best one last.
+
+    They share all constants that do not depend on it.
+    """
     from kerac.backends.llvm import lowerings
 
     lowerings.register_all()
     packed: dict[tuple[Any, ...], Any] = {}
-    return {target: Lowering(graph, target, packed, schedules).run() for target in targets}
+    best = targets[-1]
+    return {target: Lowering(graph, target, packed, schedules, best).run() for target in targets}

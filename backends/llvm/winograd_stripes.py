@@ -50,7 +50,8 @@ def choose_form(
 ) -> Form | None:
     """The transforms to use, if any: those serve, are allowed, and are faster.
 
-    Where they serve, faster is what an estimate says of one image, unless something else was found.
+    Where they serve, faster is what an estimate says of one image on the best of the targets, which
+    share the filters, unless something else was found.
 
     Weights that are no constants are those of training, where gradients want the sums as they are.
     """
@@ -67,12 +68,12 @@ def choose_form(
         return None
     forms = {"transformed": BY_FOUR, "transformed by two": BY_TWO}
     kernel = result.operands[1]
-    direct = direct_cycles(shape_of(axes, kernel, BY_FOUR), lowering.target)
+    direct = direct_cycles(shape_of(axes, kernel, BY_FOUR), lowering.best)
     cycles = {"direct": direct * prod(map(share_inside, axes))}
     for name, form in forms.items():
         shape = shape_of(axes, kernel, form)
         if form is BY_FOUR or shape.is_ready:
-            cycles[name] = transformed_cycles(shape, lowering.target)
+            cycles[name] = transformed_cycles(shape, lowering.best)
     ordered = {name: forms.get(name) for name in sorted(cycles, key=lambda name: cycles[name])}
     return lowering.schedules.choose("way", result, ordered)
 
