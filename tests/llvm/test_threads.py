@@ -143,13 +143,12 @@ def test_nobody_waits_for_a_thread_that_is_held_up() -> None:
     caller = threading.get_ident()
 
     def task(first: int, last: int) -> None:
-        if threading.get_ident() != caller and not others_are_done.is_set():
-            done.extend(range(first, last))
-            saw_the_end.append(others_are_done.wait(10))
-            return
+        is_held_up = threading.get_ident() != caller and not others_are_done.is_set()
         done.extend(range(first, last))
-        if len(done) == 100:
+        if len(done) == 100:  # seen by whoever comes last
             others_are_done.set()
+        if is_held_up:
+            saw_the_end.append(others_are_done.wait(10))
 
     run_tasks(task, 100, 2)
     assert sorted(done) == list(range(100))
