@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from kerac.ir.dims import Dim
 from kerac.ir.errors import ShapeError
 
 if TYPE_CHECKING:
@@ -54,6 +55,18 @@ class Arithmetic:
 
     def __rpow__(self, other: Operand) -> Value:
         return apply("Power", other, self)
+
+    def __floordiv__(self, other: Operand) -> Value:
+        return floor_divide(self, other)
+
+    def __rfloordiv__(self, other: Operand) -> Value:
+        return floor_divide(other, self)
+
+    def __mod__(self, other: Operand) -> Value:
+        return remainder(self, other)
+
+    def __rmod__(self, other: Operand) -> Value:
+        return remainder(other, self)
 
     def __neg__(self) -> Value:
         from kerac.ir import ops
@@ -142,17 +155,43 @@ def promoted(*operands: Operand) -> list[Value]:
     # weights of layers become values of the graph in the making
     operands = tuple(x.as_value() if hasattr(x, "as_value") else x for x in operands)
     dtypes = [x.dtype for x in operands if isinstance(x, Value)]
-    arrays = {i: np.asarray(x) for i, x in enumerate(operands) if not isinstance(x, Value)}
+    arrays = {
+        i: np.asarray(x) for i, x in enumerate(operands) if not isinstance(x, Value | Dim)
+    }
     for array in arrays.values():
         if array.dtype.kind not in "biuf":
             raise ShapeError(f"a number is expected beside a value, but got {array!r:.40}")
         if rank(KINDS[array.dtype.kind])[0] > max(map(rank, dtypes))[0]:
             dtypes.append(KINDS[array.dtype.kind])
     dtype = max(dtypes, key=rank)
+    if dtype == "bool" and any(isinstance(x, Dim) for x in operands):
+        dtype = "i32"
     return [
-        ops.constant(arrays[i], dtype) if i in arrays else ops.cast(x, dtype)
+        ops.constant(arrays[i], dtype)
+        if i in arrays
+        else ops.Length(x, dtype)()
+        if isinstance(x, Dim)
+        else ops.cast(x, dtype)
         for i, x in enumerate(operands)
     ]
+
+
+def floor_divide(x: Operand, y: Operand) -> Value:
+    """The quotient rounded towards minus infinity."""
+    from kerac.ir import ops
+
+    one, other = promoted(x, y)
+    if one.tensor_type.is_float:
+        return ops.Floor()(ops.divide(one, other))
+    # a quotient of integers of 32 bits is no integer in f64 unless it is one
+    wide = ops.divide(ops.cast(one, "f64"), ops.cast(other, "f64"))
+    return ops.cast(ops.Floor()(wide), one.dtype)
+
+
+def remainder(x: Operand, y: Operand) -> Value:
+    """What is left of x, with the sign of y."""
+    one, other = promoted(x, y)
+    return one - floor_divide(one, other) * other
 
 
 KINDS = {"b": "bool", "i": "i32", "u": "i32", "f": "f32"}

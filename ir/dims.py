@@ -52,6 +52,8 @@ class Dim:
         return frozenset(names)
 
     def __add__(self, other: DimLike) -> DimLike:
+        if not isinstance(other, int | Dim):
+            return NotImplemented  # a value of a graph knows how to add a length
         return _combine(_terms(self), _terms(other))
 
     __radd__ = __add__
@@ -60,12 +62,16 @@ class Dim:
         return self * -1
 
     def __sub__(self, other: DimLike) -> DimLike:
+        if not isinstance(other, int | Dim):
+            return NotImplemented
         return self + other * -1
 
     def __rsub__(self, other: DimLike) -> DimLike:
         return self * -1 + other
 
     def __mul__(self, other: DimLike) -> DimLike:
+        if not isinstance(other, int | Dim):
+            return NotImplemented
         product = [
             (tuple(sorted((*left, *right), key=str)), a * b)
             for left, a in _terms(self)

@@ -35,6 +35,17 @@ class Mathematics(Protocol):
     def power(self, x: Any, y: Any) -> Any: ...
     def less(self, x: Any, y: Any) -> Any: ...
     def select(self, condition: Any, x: Any, y: Any) -> Any: ...
+    def bits(self, operation: str, x: Any, y: Any) -> Any: ...
+
+
+# what formulas call operations on bits
+BITS = {
+    "and": np.bitwise_and,
+    "or": np.bitwise_or,
+    "xor": np.bitwise_xor,
+    "shift_left": np.left_shift,
+    "shift_right": np.right_shift,
+}
 
 
 def gelu_by_erf(m: Mathematics, x: Any) -> Any:
@@ -61,6 +72,10 @@ class NumpyMathematics:
     power = staticmethod(np.power)
     less = staticmethod(np.less)
     select = staticmethod(np.where)
+
+    @staticmethod
+    def bits(operation: str, x: Any, y: Any) -> Any:
+        return BITS[operation](x, y)
 
     @staticmethod
     def sigmoid(x: Any) -> Any:

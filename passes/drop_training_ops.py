@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kerac.ir import Value
-from kerac.ir.ops import Dropout, StopGradient
+from kerac.ir.ops import CustomGradient, Dropout, StopGradient
 from kerac.passes.base import Pass
 from kerac.passes.rewrite import Uses
 
@@ -44,8 +44,25 @@ def drop_stop_gradient(value: Value, uses: Uses) -> Value | None:
     return None
 
 
+def drop_custom_gradient(value: Value, uses: Uses) -> Value | None:
+    """Nor does it matter where they would go.
+
+    def before(x: f32[N, 4]):
+        y = exp(x)
+        z = custom_gradient(y, x, number=0)
+        return z
+    def after(x: f32[N, 4]):
+        y = exp(x)
+        return y
+    """
+    match value:
+        case Value(CustomGradient(), (Value() as y, *_)):
+            return y
+    return None
+
+
 @dataclass(frozen=True)
 class DropTrainingOps(Pass):
     """Remove what only acts in training."""
 
-    rules = (drop_dropout, drop_stop_gradient)
+    rules = (drop_dropout, drop_stop_gradient, drop_custom_gradient)

@@ -11,6 +11,7 @@ import numpy as np
 from kerac.ir import Data, parse, symbol
 from kerac.ir.ops import (
     Add,
+    ArgSort,
     AveragePool,
     BatchNorm,
     BroadcastTo,
@@ -18,6 +19,8 @@ from kerac.ir.ops import (
     Concatenate,
     Constant,
     Convolution,
+    CumulativeSum,
+    CustomGradient,
     Dense,
     Dropout,
     Gather,
@@ -45,6 +48,7 @@ from kerac.ir.ops import (
     Repeat,
     Reshape,
     Reverse,
+    Scatter,
     ScatterAdd,
     Selu,
     Sigmoid,
@@ -89,6 +93,7 @@ def leaves() -> list[Sample]:
         Sample(Dropout(0.5), (tensor("f32[N, 9]"),)),
         Sample(Dropout(0.2, shared_axes=(1,), seed=3), (tensor("f32[N, 5, 2]"),)),
         Sample(StopGradient(), (tensor("f32[N, 9]"),)),
+        Sample(CustomGradient(0), (tensor("f32[N, 9]"), tensor("f32[N, 3]"))),
         Sample(Multiply(), (tensor("f32[N, T]"), Sample(Length(N * T + 1)))),
         Sample(Add(), (tensor("i32[N]", -9, 9), Sample(Length(N, "i32")))),
         Sample(Length(5)),
@@ -293,6 +298,27 @@ def movement() -> list[Sample]:
     ]
 
 
+def ordering() -> list[Sample]:
+    rows = [
+        Sample(ArgSort(), (operand,))
+        for operand in (
+            tensor("f32[N, 37]", -9, 9, (0.0, -0.0)),
+            tensor("i32[N, 3, 20]", -3, 3),
+            tensor("u8[N, 9]", 0, 5),
+            tensor("f32[T]"),
+            tensor("f32[N, 1]"),
+        )
+    ]
+    for axis, reverse in ((0, False), (1, True), (2, False), (2, True)):
+        rows.append(Sample(CumulativeSum(axis, reverse), (tensor("f32[N, T, 37]"),)))
+    rows.append(Sample(CumulativeSum(1), (tensor("i32[N, 9]", -9, 9),)))
+    for reduction in ("set", "add", "multiply", "maximum", "minimum"):
+        operands = (tensor("f32[7, 37]"), tensor("i32[T]", -2, 9), tensor("f32[T, 37]"))
+        rows.append(Sample(Scatter(reduction), operands))
+    wide = (tensor("i32[N, 3]", -9, 9), tensor("i32[T]", 0, 5), tensor("i32[T, 3]", -9, 9))
+    return [*rows, Sample(Scatter("add"), wide), Sample(Scatter(), wide)]
+
+
 SAMPLES = numbered(
     [
         *leaves(),
@@ -309,6 +335,7 @@ SAMPLES = numbered(
         *normalization(),
         *reduction(),
         *movement(),
+        *ordering(),
         *recurrent(),
         *linear_recurrence(),
         *recurrent_gradient(),

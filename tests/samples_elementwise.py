@@ -7,6 +7,10 @@ from math import inf, nan
 from kerac.ir.ops import (
     Absolute,
     Add,
+    Arctangent,
+    BitwiseAnd,
+    BitwiseOr,
+    BitwiseXor,
     Cast,
     Celu,
     Cos,
@@ -47,6 +51,8 @@ from kerac.ir.ops import (
     Rsqrt,
     Select,
     Selu,
+    ShiftLeft,
+    ShiftRight,
     Sigmoid,
     Silu,
     Sin,
@@ -82,6 +88,7 @@ UNARY: tuple[tuple[object, float, float, tuple[float, ...]], ...] = (
     (Erf(), -4, 4, (0.0, 1e-6, -9.0)),
     (Sin(), -9, 9, (0.0, 1e-6)),
     (Cos(), -9, 9, (0.0,)),
+    (Arctangent(), -9, 9, (0.0, -0.4, 0.4, inf, -inf, 1e9)),
     (Floor(), -9, 9, (0.0, -1.0, 2.0, -0.5)),
     (Round(), -9, 9, (0.5, 1.5, 2.5, -0.5)),
     (Tanh(), -9, 9, (0.0, 1e-6, 100.0, -100.0)),
@@ -161,6 +168,11 @@ def binary() -> list[Sample]:
     rows += [
         Sample(op, (tensor("bool[N, 7]"), tensor("bool[7]"))) for op in (LogicalAnd(), LogicalOr())
     ]
+    for op in (BitwiseAnd(), BitwiseOr(), BitwiseXor()):
+        rows.append(Sample(op, (tensor("i32[N, 7]", -99, 99), tensor("i32[7]", -99, 99))))
+        rows.append(Sample(op, (tensor("u8[N, 7]", 0, 99), tensor("u8", 0, 99))))
+    for op in (ShiftLeft(), ShiftRight()):
+        rows.append(Sample(op, (tensor("i32[N, 7]", -99, 99), tensor("i32[7]", 0, 9))))
     rows.append(Sample(Select(), (tensor("bool[N, 7]"), tensor("f32[N, 7]"), tensor("f32[7]"))))
     rows.append(Sample(Select(), (tensor("bool[7, 1]"), tensor("f32"), tensor("f32[N, 1, 5]"))))
     conversions = (

@@ -17,10 +17,10 @@ from kerac.ir.op import Op
 from kerac.ir.ops.constant import Constant, Input, Item, Parameter
 from kerac.ir.ops.elementwise import Elementwise
 from kerac.ir.ops.movement import Reshape
-from kerac.ir.ops.training import Dropout, StopGradient
+from kerac.ir.ops.training import CustomGradient, Dropout, StopGradient
 
 # the same elements in the same order: no kernel, the same memory
-ALIASES = (Reshape, Dropout, StopGradient)
+ALIASES = (Reshape, CustomGradient, Dropout, StopGradient)
 LEAVES = (Input, Constant, Parameter, Item)
 
 

@@ -13,7 +13,9 @@ from kerac.backends.onnx import (
     pooling,
     recurrent,
     reduction,
+    sorting,
     training,
+    trigonometry,
 )
 from kerac.backends.onnx.export import DEFAULT_OPSET, OLDEST_OPSET, export_graph, newest_opset
 from kerac.backends.onnx.registry import UNSUPPORTED, exporter_of
@@ -38,6 +40,8 @@ __all__ = [
     "pooling",
     "recurrent",
     "reduction",
+    "sorting",
     "training",
+    "trigonometry",
     "write_model",
 ]

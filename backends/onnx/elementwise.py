@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from kerac.backends.onnx.emitter import Emitter
 from kerac.backends.onnx.mathematics import ONNX, Tensor
-from kerac.backends.onnx.registry import Result, exports, same_order
+from kerac.backends.onnx.registry import SINCE, Result, exports, same_order
 from kerac.ir import Value
+from kerac.ir.ops.bitwise import Bitwise, ShiftLeft, ShiftRight
 from kerac.ir.ops.elementwise import (
     Cast,
     Comparison,
@@ -32,6 +33,7 @@ COMPARISONS = {
     NotEqual: "Equal",  # and then Not
 }
 LOGICAL = {LogicalAnd: "And", LogicalOr: "Or", LogicalNot: "Not"}
+SINCE[Bitwise] = lambda op: 0 if isinstance(op, ShiftLeft | ShiftRight) else 18
 
 
 def operands_of(emit: Emitter, operands: tuple[Value, ...]) -> tuple[tuple[int, ...], list[Tensor]]:

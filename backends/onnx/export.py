@@ -9,7 +9,7 @@ import onnx
 from kerac.backends.onnx.emitter import Emitter
 from kerac.backends.onnx.inline import inline_calls
 from kerac.backends.onnx.model import check_model, make_model
-from kerac.backends.onnx.registry import refuse_unsupported
+from kerac.backends.onnx.registry import refuse_newer, refuse_unsupported
 from kerac.ir import Graph, UnsupportedError, Value
 
 DEFAULT_OPSET = 17  # of 2022: what runtimes in use today can read; has LayerNormalization
@@ -35,6 +35,7 @@ def export_graph(
     flat = inline_calls(graph)
     refuse_unsupported(value for value in flat.values if value not in flat.inputs)
     _refuse_bfloat16(flat.values, opset)
+    refuse_newer(flat.values, opset)
     emit = Emitter(flat, opset)
     for value in flat.values:
         emit.export(value)

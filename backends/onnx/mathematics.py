@@ -147,6 +147,15 @@ class OnnxMathematics:
     def select(self, condition: Tensor, x: Any, y: Any) -> Tensor:
         return _either(x, y).node("Where", condition, x, y)
 
+    def bits(self, operation: str, x: Tensor, y: Tensor) -> Tensor:
+        if operation in ("shift_left", "shift_right"):
+            # BitShift is for numbers without a sign alone; f64 holds all of 32 bits
+            power = x.like(2).cast("f64").node("Pow", x.like(2).cast("f64"), y.cast("f64"))
+            wide = x.cast("f64")
+            shifted = wide * power if operation == "shift_left" else self.floor(wide / power)
+            return shifted.cast("i64").cast(x.dtype)
+        return x.node(f"Bitwise{operation.capitalize()}", x, y)
+
 
 def _either(x: Any, y: Any) -> Tensor:
     """The one of two operands that is a tensor; the other may be a number."""

@@ -23,6 +23,9 @@ Wants = Callable[[Value, Value, Orders], Orders]
 # Registered ops that ONNX cannot express, each with the reason; a test reads it.
 UNSUPPORTED: dict[type[Op], str] = {}
 
+# The opset from which on ONNX can express an op, where that is not the oldest one.
+SINCE: dict[type[Op], Callable[[Any], int]] = {}
+
 
 @dataclass(frozen=True)
 class Exporter:
@@ -53,6 +56,26 @@ def exports(*ops: type[Op], wants: Wants = own_order) -> Callable[[Any], Any]:
         return export
 
     return register
+
+
+def needed_opset(op: Op) -> int:
+    """The oldest opset that can express an op; 0 where all can."""
+    found = next((SINCE[base] for base in type(op).__mro__ if base in SINCE), None)
+    return 0 if found is None else found(op)
+
+
+def refuse_newer(values: Iterable[Value], opset: int) -> None:
+    """Raise one error that lists all values whose op needs a newer opset."""
+    newer = {value: needed_opset(value.op) for value in values}
+    newer = {value: needed for value, needed in newer.items() if needed > opset}
+    if newer:
+        most = max(newer.values())
+        raise UnsupportedError(
+            f"{', '.join(dict.fromkeys(v.op.text_name for v in newer))} needs opset {most}, "
+            f"but opset {opset} is asked for",
+            details=tuple(f"{value.name}: opset {needed}" for value, needed in newer.items()),
+            remedy=f"Export with opset={most} or newer.",
+        )
 
 
 def exporter_of(op: type[Op]) -> Exporter | None:

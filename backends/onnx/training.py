@@ -11,7 +11,7 @@ from kerac.ir.ops.movement import ScatterAdd
 from kerac.ir.ops.pooling_gradient import MaxPoolGradient
 from kerac.ir.ops.random import RandomNormal, RandomUniform
 from kerac.ir.ops.recurrent_gradient import LSTMGradient
-from kerac.ir.ops.training import Dropout, StopGradient
+from kerac.ir.ops.training import CustomGradient, Dropout, StopGradient
 
 TRAINING_ONLY: tuple[type[Op], ...] = (
     ConvolutionKernelGradient,
@@ -25,7 +25,7 @@ TRAINING_ONLY: tuple[type[Op], ...] = (
 UNSUPPORTED.update(dict.fromkeys(TRAINING_ONLY, "acts in training only"))
 
 
-@exports(Dropout, StopGradient, wants=same_order)
-def export_identity(emit: Emitter, op: Dropout | StopGradient, x: Value) -> Result:
+@exports(CustomGradient, Dropout, StopGradient, wants=same_order)
+def export_identity(emit: Emitter, op: Op, x: Value, *others: Value) -> Result:
     """Nothing happens in inference."""
     return emit.forms[x]

@@ -3,6 +3,7 @@
 from kerac.ir.gradients import (
     contraction,
     convolution,
+    custom,
     elementwise,
     leaves,
     movement,
@@ -10,6 +11,7 @@ from kerac.ir.gradients import (
     pooling,
     recurrent,
     reduction,
+    scatter,
 )
 from kerac.ir.gradients.registry import GRADIENTS, WITHOUT_GRADIENT, gradient_of
 from kerac.ir.gradients.reverse import reverse
@@ -19,6 +21,7 @@ __all__ = [
     "WITHOUT_GRADIENT",
     "contraction",
     "convolution",
+    "custom",
     "elementwise",
     "gradient_of",
     "leaves",
@@ -28,4 +31,5 @@ __all__ = [
     "recurrent",
     "reduction",
     "reverse",
+    "scatter",
 ]

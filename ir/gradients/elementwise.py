@@ -102,6 +102,7 @@ ROWS: dict[type[Elementwise], Row] = {
     o.Square: lambda h, x: h.g * (x + x),
     o.Erf: lambda h, x: h.g * h.m.exp(-(x * x)) * (2 / sqrt(pi)),
     o.Sin: lambda h, x: h.g * h.m.cos(x),
+    o.Arctangent: lambda h, x: h.g / (x * x + 1.0),
     o.Cos: lambda h, x: -(h.g * h.m.sin(x)),
     o.Tanh: lambda h, x: h.g * (1.0 - h.y * h.y),
     o.Sigmoid: lambda h, x: h.g * (h.y * (1.0 - h.y)),
@@ -142,7 +143,7 @@ ROWS: dict[type[Elementwise], Row] = {
 
 for _op in (o.Floor, o.Round):
     WITHOUT_GRADIENT[_op] = "is constant between its steps"
-for _base in (o.Comparison, o.Logical):
+for _base in (o.Comparison, o.Logical, o.Bitwise):
     WITHOUT_GRADIENT |= dict.fromkeys(_base.__subclasses__(), "its result is no number")
 WITHOUT_GRADIENT[o.LogicalNot] = "its result is no number"
 

@@ -63,6 +63,15 @@ def _function(op: Op) -> Callable[..., Any]:
     return lambda *operands: apply(op, *operands)
 
 
+BITS: dict[str, Op] = {
+    "and": o.BitwiseAnd(),
+    "or": o.BitwiseOr(),
+    "xor": o.BitwiseXor(),
+    "shift_left": o.ShiftLeft(),
+    "shift_right": o.ShiftRight(),
+}
+
+
 class ValueMathematics:
     """Each function of `Mathematics` by the op that means it."""
 
@@ -86,6 +95,10 @@ class ValueMathematics:
     power = staticmethod(_function(o.Power()))
     less = staticmethod(_function(o.Less()))
     select = staticmethod(_function(o.Select()))
+
+    @staticmethod
+    def bits(operation: str, x: Any, y: Any) -> Any:
+        return apply(BITS[operation], x, y)
 
 
 VALUES = ValueMathematics()

@@ -11,7 +11,7 @@ import kerac
 from kerac.ir import REGISTRY, Graph, Op, ShapeError, Value, evaluate_graph, ops, parse, verify
 from kerac.ir.gradients import WITHOUT_GRADIENT
 from kerac.ir.gradients.registry import find_gradient
-from kerac.ir.ops import Call, Length, StopGradient
+from kerac.ir.ops import Call, CustomGradient, Length, StopGradient
 from kerac.passes.check import random_inputs
 from kerac.passes.differentiate import gradients
 from kerac.passes.inline_calls import InlineCalls
@@ -75,7 +75,7 @@ def is_differentiable(sample: Sample) -> bool:
     by_parts = op.decompose is not Op.decompose and op not in WITHOUT_GRADIENT
     return (
         (find_gradient(op) is not None or by_parts)
-        and op is not StopGradient
+        and op not in (CustomGradient, StopGradient)
         and not calls(sample)
         and any(value.tensor_type.is_float for value in sample.graph(True).inputs)
     )

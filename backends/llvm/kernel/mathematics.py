@@ -342,3 +342,7 @@ class KernelMathematics:
     def select(self, condition: Any, x: Any, y: Any) -> Any:
         """x where the condition holds, else y."""
         return self.k.select(condition, x, y)
+
+    def bits(self, operation: str, x: Any, y: Any) -> Any:
+        """and, or, xor, shift_left and shift_right of integers."""
+        return self.k.compute(operation, x, y)

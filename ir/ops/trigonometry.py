@@ -1,0 +1,36 @@
+"""The inverse of the tangent, of which the other inverse functions are made."""
+
+from __future__ import annotations
+
+from math import pi
+from typing import Any
+
+import numpy as np
+
+from kerac.ir.mathematics import Mathematics
+from kerac.ir.op import Array
+from kerac.ir.ops.elementwise import Unary
+
+# of (atan(x) - x) / x^3 in x^2 for |x| <= tan(pi/8), highest power first (Cephes, atanf)
+ARCTANGENT = (8.05374449538e-2, -1.38776856032e-1, 1.99777106478e-1, -3.33329491539e-1)
+NEAR, FAR = 0.4142135623730950, 2.414213562373095  # tan(pi/8) and tan(3 pi/8)
+
+
+class Arctangent(Unary):
+    """The angle from -pi/2 to pi/2 whose tangent is x, to the precision of f32."""
+
+    def formula(self, m: Mathematics, x: Any) -> Any:
+        size = m.abs(x)
+        near, far = m.less(size, NEAR), m.less(FAR, size)
+        middle = (size - 1.0) / (size + 1.0)
+        moved = m.select(near, size, m.select(far, -1.0 / size, middle))
+        start = m.select(far, pi / 2, m.select(near, 0.0 * moved, moved * 0.0 + pi / 4))
+        square = moved * moved
+        sums = square * ARCTANGENT[0] + ARCTANGENT[1]
+        for coefficient in ARCTANGENT[2:]:
+            sums = sums * square + coefficient
+        angle = start + (sums * square * moved + moved)
+        return m.select(m.less(x, 0.0), -angle, angle)
+
+    def evaluate(self, *arrays: Array) -> Array:
+        return np.asarray(np.arctan(arrays[0]))
