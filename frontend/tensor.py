@@ -66,61 +66,91 @@ class KerasTensor:
         raise TypeError("a symbolic tensor has no values; call a model on arrays instead")
 
     def __add__(self, other: Any) -> Any:
-        return _operation("Add", self, other)
+        return _operation("add", self, other)
 
     def __radd__(self, other: Any) -> Any:
-        return _operation("Add", other, self)
+        return _operation("add", other, self)
 
     def __sub__(self, other: Any) -> Any:
-        return _operation("Subtract", self, other)
+        return _operation("subtract", self, other)
 
     def __rsub__(self, other: Any) -> Any:
-        return _operation("Subtract", other, self)
+        return _operation("subtract", other, self)
 
     def __mul__(self, other: Any) -> Any:
-        return _operation("Multiply", self, other)
+        return _operation("multiply", self, other)
 
     def __rmul__(self, other: Any) -> Any:
-        return _operation("Multiply", other, self)
+        return _operation("multiply", other, self)
 
     def __truediv__(self, other: Any) -> Any:
-        return _operation("TrueDivide", self, other)
+        return _operation("true_divide", self, other)
 
     def __rtruediv__(self, other: Any) -> Any:
-        return _operation("TrueDivide", other, self)
+        return _operation("true_divide", other, self)
 
     def __pow__(self, other: Any) -> Any:
-        return _operation("Power", self, other)
+        return _operation("power", self, other)
 
     def __lt__(self, other: Any) -> Any:
-        return _operation("Less", self, other)
+        return _operation("less", self, other)
 
     def __le__(self, other: Any) -> Any:
-        return _operation("LessEqual", self, other)
+        return _operation("less_equal", self, other)
 
     def __gt__(self, other: Any) -> Any:
-        return _operation("Greater", self, other)
+        return _operation("greater", self, other)
 
     def __ge__(self, other: Any) -> Any:
-        return _operation("GreaterEqual", self, other)
+        return _operation("greater_equal", self, other)
 
     def __neg__(self) -> Any:
-        return _operation("Negative", self)
+        return _operation("negative", self)
 
     def __matmul__(self, other: Any) -> Any:
-        return _operation("Matmul", self, other)
+        return _operation("matmul", self, other)
 
     def __rmatmul__(self, other: Any) -> Any:
-        return _operation("Matmul", other, self)
+        return _operation("matmul", other, self)
+
+    def __rpow__(self, other: Any) -> Any:
+        return _operation("power", other, self)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return _operation("floor_divide", self, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return _operation("floor_divide", other, self)
+
+    def __mod__(self, other: Any) -> Any:
+        return _operation("mod", self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return _operation("mod", other, self)
+
+    def __and__(self, other: Any) -> Any:
+        return _operation("bitwise_and", self, other)
+
+    def __or__(self, other: Any) -> Any:
+        return _operation("bitwise_or", self, other)
+
+    def __xor__(self, other: Any) -> Any:
+        return _operation("bitwise_xor", self, other)
+
+    def __invert__(self) -> Any:
+        return _operation("bitwise_not", self)
+
+    def __abs__(self) -> Any:
+        return _operation("absolute", self)
 
     def __getitem__(self, key: Any) -> Any:
-        return _operation("GetItem", self, key)
+        return _operation("get_item", self, key)
 
 
 def _operation(name: str, *operands: Any) -> Any:
-    from kerac.layers.operation import OPERATIONS
+    from kerac import ops
 
-    return OPERATIONS[f"ops.{name}"]()(*operands)
+    return getattr(ops, name)(*operands)
 
 
 def shape_of(type_: TensorType) -> tuple[int | None, ...]:

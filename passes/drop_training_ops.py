@@ -48,12 +48,14 @@ def drop_custom_gradient(value: Value, uses: Uses) -> Value | None:
     """Nor does it matter where they would go.
 
     def before(x: f32[N, 4]):
-        y = exp(x)
-        z = custom_gradient(y, x, number=0)
+        e = exp(x)
+        y = custom_gradient(e, x, number=0)
+        z = relu(y)
         return z
     def after(x: f32[N, 4]):
-        y = exp(x)
-        return y
+        e = exp(x)
+        z = relu(e)
+        return z
     """
     match value:
         case Value(CustomGradient(), (Value() as y, *_)):

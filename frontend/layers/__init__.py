@@ -1,6 +1,5 @@
 """Keras's layers; defining one puts it into the table of classes that files may name."""
 
-import kerac.layers.network_operations  # noqa: F401 - fills the table of operations
 from kerac.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from kerac.layers.adaptive_pooling import (
     AdaptiveAveragePooling1D,

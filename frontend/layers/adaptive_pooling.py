@@ -32,7 +32,8 @@ class AdaptivePooling(Layer, registered=False):
         check_ndim(input_shape, self.rank + 2)
 
     def call(self, inputs: Value) -> Any:
-        x = to_last(as_float(inputs), self.data_format)
+        x = inputs if inputs.tensor_type.is_float else as_float(inputs)
+        x = to_last(x, self.data_format)
         for axis, count in enumerate(self.output_size, 1):  # type: ignore[arg-type]
             length = x.shape[axis]
             if not isinstance(length, int):
@@ -68,7 +69,7 @@ class _Average(AdaptivePooling, registered=False):
         for place, (start, stop) in enumerate(ends):
             shares[start:stop, place] = 1 / (stop - start)
         last = (*range(1, x.ndim), 0)
-        product = ops.dense(ops.transpose(x, last), ops.constant(shares))
+        product = ops.dense(ops.transpose(x, last), ops.constant(shares, x.dtype))
         return ops.transpose(product, (x.ndim - 1, *range(len(others))))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 from kerac.configured import suggestion
@@ -18,7 +19,13 @@ MOST_SHOWN = 20
 
 def known_layers() -> dict[str, Any]:
     """All classes that a file may name."""
-    return {**REGISTRY, **given_classes()}
+    return {**_table(), **given_classes()}
+
+
+def _table() -> dict[str, type[Layer]]:
+    """The classes of kerac; those of operations are made when they are first asked for."""
+    import_module("kerac.ops")
+    return REGISTRY
 
 
 def decoded(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,9 +82,9 @@ def layer_class(described: SerializedObject) -> Any:
     for name in (described.kind, described.registered_name or "", described.class_name):
         if name in given:
             return given[name]
-    found = REGISTRY.get(described.kind)
+    found = _table().get(described.kind)
     if described.module is None and is_operation(described):
-        found = REGISTRY[f"ops.{described.class_name}"]
+        found = _table()[f"ops.{described.class_name}"]
     if found is None:
         place = described.path or described.name or "the model"
         if described.class_name == "Lambda":
@@ -92,7 +99,7 @@ def layer_class(described: SerializedObject) -> Any:
 
 def is_operation(described: SerializedObject) -> bool:
     """Whether an object without a module, as HDF5 files have them, is an operation."""
-    if f"ops.{described.class_name}" not in REGISTRY:
+    if f"ops.{described.class_name}" not in _table():
         return False
     return described.class_name not in REGISTRY or "trainable" not in described.config
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from kerac.activations import Activation
@@ -75,40 +76,50 @@ class TransposedConvolution(WindowLayer, registered=False):
         self.add_bias(self.filters)
 
     def convolve(self, x: Value) -> Value:
-        spatial = tuple(range(self.rank))
-        if max(self.strides) > 1:  # type: ignore[arg-type]
-            return self._spread(x)
-        kernel = ops.reverse(traced(self.kernel), spatial)
-        kernel = ops.transpose(kernel, (*spatial, self.rank + 1, self.rank))
-        convolution = ops.Convolution(
-            padding=tuple(map(self._borders, spatial)),
-            dilation=self.dilation_rate,  # type: ignore[arg-type]
-        )
-        return convolution(x, kernel, traced(self.bias))
+        numbers: Any = (self.strides, self.padding, self.output_padding, self.dilation_rate)
+        window = TransposedWindow(*numbers)
+        return window.apply(x, traced(self.kernel), traced(self.bias))
 
-    def _spread(self, x: Value) -> Value:
+
+@dataclass(frozen=True)
+class TransposedWindow:
+    """How a transposed convolution slides: one number for each spatial axis."""
+
+    strides: tuple[int, ...]
+    padding: str
+    output_padding: tuple[int, ...] | None
+    dilation: tuple[int, ...]
+
+    def apply(self, x: Value, kernel: Value, bias: Value | None = None) -> Value:
+        """x: f32[N, *spatial, C], kernel: f32[*window, F, C] -> f32[N, *positions, F]"""
+        window = kernel.shape[:-2]
+        rank = len(window)
+        spatial = tuple(range(rank))
+        borders = tuple(self._borders(axis, window[axis]) for axis in spatial)
+        if max(self.strides) > 1:
+            return self._spread(x, kernel, bias, borders)
+        turned = ops.transpose(ops.reverse(kernel, spatial), (*spatial, rank + 1, rank))
+        return ops.Convolution(padding=borders, dilation=self.dilation)(x, turned, bias)
+
+    def _spread(
+        self, x: Value, kernel: Value, bias: Value | None, borders: tuple[tuple[int, int], ...]
+    ) -> Value:
         """The same with strides."""
-        strides: tuple[int, ...] = self.strides  # type: ignore[assignment]
-        sizes: tuple[int, ...] = self.kernel_size  # type: ignore[assignment]
-        borders = [self._borders(axis) for axis in range(self.rank)]
+        sizes = kernel.shape[:-2]
         lengths = tuple(
             (length - 1) * stride + 1 + front + back - (size - 1)
             for length, stride, size, (front, back) in zip(
-                x.shape[1:-1], strides, sizes, borders, strict=True
+                x.shape[1:-1], self.strides, sizes, borders, strict=True
             )
         )
         before = [size - 1 - front for size, (front, _) in zip(sizes, borders, strict=True)]
-        return transposed_convolution(
-            x, traced(self.kernel), lengths, strides, before, bias=traced(self.bias)
-        )
+        return transposed_convolution(x, kernel, lengths, self.strides, before, bias=bias)
 
-    def _borders(self, axis: int) -> tuple[int, int]:
+    def _borders(self, axis: int, size: int) -> tuple[int, int]:
         """Zeros before and behind along an axis, so that the result is as long as Keras has it."""
-        stride, size, dilation = (
-            numbers[axis] for numbers in (self.strides, self.kernel_size, self.dilation_rate)  # type: ignore[index]
-        )
+        stride, dilation = self.strides[axis], self.dilation[axis]
         extent = (size - 1) * dilation + 1
-        more = None if self.output_padding is None else self.output_padding[axis]  # type: ignore[index]
+        more = None if self.output_padding is None else self.output_padding[axis]
         if self.padding == "valid":
             more = max(extent, stride) - extent if more is None else more
             return extent - 1, extent - 1 + more

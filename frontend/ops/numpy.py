@@ -1,0 +1,16 @@
+"""The functions of `kerac.ops` that Keras has in `keras.ops.numpy`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kerac.ops.names import function_in, names_in
+
+
+def __getattr__(name: str) -> Any:
+    """The function of that name."""
+    return function_in("numpy", name)
+
+
+def __dir__() -> list[str]:
+    return names_in("numpy")
