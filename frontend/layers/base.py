@@ -62,6 +62,8 @@ class Layer(Holder, Configured, keyword_only=True):
     autocast = True
     """Whether inputs of other floating-point dtypes become float32."""
 
+    times_trainable_was_set: ClassVar[int] = 0
+    """Of all layers; while it stays the same, the same layers are trained."""
     _given: tuple[tuple[Any, ...], dict[str, Any]]
 
     name: str | None = None
@@ -93,7 +95,10 @@ class Layer(Holder, Configured, keyword_only=True):
     def __setattr__(self, name: str, value: Any) -> None:
         """What is set for a layer's `trainable` holds for the layers in it."""
         object.__setattr__(self, name, value)
-        if name == "trainable" and self._is_made:
+        if name != "trainable":
+            return
+        Layer.times_trainable_was_set += 1
+        if self._is_made:
             for inner in each(self.children()):
                 inner.trainable = value
 

@@ -13,6 +13,7 @@ from kerac.ir import TensorType, Value, symbol
 from kerac.ir.dims import DimLike
 from kerac.ir.errors import CompileError
 from kerac.ir.types import dtype_name
+from kerac.layers.base import Layer
 from kerac.random import new_seed
 from kerac.structure import leaves, pack
 from kerac.tracing import current_trace
@@ -49,6 +50,7 @@ class Session:
         self._objectives: Objectives | None = None
         self._measures: Measures | None = None
         self._programs: dict[Any, Program] = {}
+        self._trained: tuple[int, tuple[bool, ...]] | None = None
         self._no_key = np.zeros(2, np.uint32)
         self._checked: Batch | None = None
         self._pending: Mapping[str, Array] = {}
@@ -153,7 +155,10 @@ class Session:
 
     def _frozen(self) -> Any:
         """What a step depends on besides the form of batches: which layers are trained."""
-        return tuple(layer.trainable for layer in self.model.walk())
+        count = Layer.times_trainable_was_set
+        if self._trained is None or self._trained[0] != count:
+            self._trained = count, tuple(layer.trainable for layer in self.model.walk())
+        return self._trained[1]
 
     def _compile(
         self, x: list[Array], y: list[Array | None], weights: list[Array | None], training: bool
