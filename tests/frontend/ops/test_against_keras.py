@@ -1,4 +1,4 @@
-"""Every function of `kerac.ops` against real Keras: on arrays, in native code, and its gradient."""
+"""Each function of `kerac.ops` against Keras: on arrays, compiled, exported and differentiated."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import kerac
+from kerac.backends.onnx import export_graph
 from kerac.convert import plain
 from kerac.ir import Graph, Value, evaluate_graph, type_of
 from kerac.ir import ops as ir_ops
@@ -23,6 +24,7 @@ from kerac.structure import leaves
 from tests.compare import assert_close
 from tests.frontend.ops.case import Case
 from tests.frontend.ops.cases import CASES
+from tests.onnx.session import run
 
 BLOCK = 30  # cases in one module of native code
 IN_GRAPHS = [case for case in CASES if case.in_graphs]
@@ -112,6 +114,23 @@ def test_in_a_model(case: Case) -> None:
         layer = symbol.node.layer
         config = json.loads(json.dumps(plain(layer.get_config())))
         assert type(layer).from_config(config).get_config().keys() == layer.get_config().keys()
+
+
+@pytest.mark.parametrize("case", IN_GRAPHS, ids=lambda case: case.title)
+def test_onnx(case: Case) -> None:
+    graph, arrays = made([case])
+    if not arrays:
+        return
+    if case.name == "istft":
+        with pytest.raises(UnsupportedError, match="cannot express scatter_add"):
+            export_graph(graph, 18)
+        return
+    halves = any(y.tensor_type.dtype == "f16" for y in graph.outputs)
+    tolerance = 1e-3 if halves else case.tolerance
+    outputs = run(export_graph(graph, 18), arrays)
+    for actual, expected in zip(outputs, evaluate_graph(graph, arrays), strict=True):
+        assert actual.dtype == expected.dtype
+        assert_close(actual, expected, tolerance)
 
 
 SMOOTH = [case for case in IN_GRAPHS if case.differs]
