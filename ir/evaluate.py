@@ -30,7 +30,7 @@ def evaluate_values(graph: Graph, arrays: Sequence[np.ndarray]) -> dict[Value, A
                 operands = [
                     None if operand is None else results[operand] for operand in value.inputs
                 ]
-                results[value] = value.op.substitute(bound).evaluate(*operands)
+                results[value] = value.op.substitute(bound).computed(*operands)
                 _check(value, results[value], bound)
     return results
 

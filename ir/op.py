@@ -21,7 +21,7 @@ import numpy as np
 from kerac.ir.dims import Dim, DimLike, substitute
 from kerac.ir.errors import CompileError, FormatError, InternalError, UnsupportedError
 from kerac.ir.graph import Origin, Value, current_origin
-from kerac.ir.types import Type, type_text
+from kerac.ir.types import Type, is_narrow, type_of, type_text
 
 Array = np.ndarray
 Signature = tuple[tuple[str, ...], tuple[str, ...], str | None]
@@ -63,6 +63,17 @@ class Op:
     def evaluate(self, *arrays: Any, **_: Any) -> Any:
         """The reference meaning on NumPy arrays; several results are a tuple of arrays."""
         raise InternalError(f"{self.text_name} does not say what it computes")
+
+    def computed(self, *arrays: Any) -> Any:
+        """`evaluate`, with f16 and bf16 widened to f32 before and results rounded once behind."""
+        if not any(map(is_narrow, arrays)):
+            return self.evaluate(*arrays)
+        given = [None if x is None else type_of(x) for x in arrays]
+        wide = [x.astype(np.float32) if is_narrow(x) else x for x in arrays]
+        results, types = self.evaluate(*wide), self.infer(*given)
+        if isinstance(types, tuple):
+            return tuple(x.astype(t.numpy_dtype) for x, t in zip(results, types, strict=True))
+        return np.asarray(results).astype(types.numpy_dtype)
 
     def attribute_texts(self) -> list[str]:
         """The attributes as in the text: by keyword, in field order, only where not default."""

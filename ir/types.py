@@ -28,6 +28,7 @@ DTYPES = {
     "u64": "uint64",
     "bool": "bool",
 }
+NARROW = ("f16", "bf16")  # they are kept in memory, but computed with in f32
 _FROM_NUMPY = {numpy_name: name for name, numpy_name in DTYPES.items()}
 
 Shape = tuple[DimLike, ...]
@@ -108,6 +109,17 @@ def dtype_name(dtype: object) -> str:
     if name not in _FROM_NUMPY:
         raise ShapeError(f"dtype {name} is not supported; known are {', '.join(DTYPES.values())}")
     return _FROM_NUMPY[name]
+
+
+def computing_dtype(dtype: str) -> str:
+    """The dtype to compute with: f32 for narrower floating-point numbers."""
+    return "f32" if dtype in NARROW else dtype
+
+
+def is_narrow(array: object) -> bool:
+    """Whether `array` is one of f16 or bf16."""
+    dtype = getattr(array, "dtype", None)
+    return dtype is not None and (dtype == np.float16 or dtype.name == "bfloat16")
 
 
 def type_of(array: np.ndarray) -> TensorType:

@@ -40,7 +40,7 @@ def fold(value: Value, uses: Uses, limit: int = SMALL) -> Value | None:
     if value.tensor_type.size > max(limit, sum(array.size for array in present)):  # type: ignore[operator]
         return None
     with np.errstate(all="ignore"):
-        return constant(value.op.evaluate(*arrays))
+        return constant(value.op.computed(*arrays))
 
 
 @dataclass(frozen=True)

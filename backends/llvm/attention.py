@@ -20,14 +20,13 @@ from kerac.backends.llvm.lowering import LOWERINGS, GroupKernel, Lowering, lower
 from kerac.backends.llvm.packing import Columns, ColumnTiles
 from kerac.backends.llvm.plan import Buffer
 from kerac.backends.llvm.pointwise import Position, load_at
-from kerac.backends.llvm.reduction import computing_dtype
 from kerac.backends.llvm.register_tiles import MANY_ROWS, fused_multiply_add, registers
 from kerac.backends.llvm.schedule import choose_tile, small_rows
 from kerac.ir.dims import DimLike
 from kerac.ir.graph import Value
 from kerac.ir.ops.attention import LOWEST, Attention
 from kerac.ir.ops.movement import Transpose
-from kerac.ir.types import TensorType
+from kerac.ir.types import TensorType, computing_dtype
 
 KEYS = 256  # keys whose scores are in the cache at the same time
 # below all scores, even those of keys that do not count

@@ -52,6 +52,7 @@ from kerac.backends.llvm.winograd_stripes import choose_form, lower_transformed
 from kerac.ir.dims import known_dim
 from kerac.ir.graph import Value
 from kerac.ir.ops.convolution import Convolution
+from kerac.ir.types import computing_dtype
 
 
 @lowers(Convolution, reads_pieces=(0, 3))
@@ -223,7 +224,7 @@ class _Direct:
         """`height` positions from `first` on; element e of a line reaches those in valid[e]."""
         k, last, leading = self.k, self.axes[-1], self.axes[:-1]
         count = height * row.columns.vectors
-        kinds = [Kind(self.anchor.dtype, k.lanes)] * count
+        kinds = [Kind(computing_dtype(self.anchor.dtype), k.lanes)] * count
         width = k.dim(last.length)
         array_rows = k.dim(prod((axis.length for axis in leading), start=1))
         runs = self._runs(height, valid)

@@ -20,7 +20,7 @@ from kerac.backends.llvm.schedule import Tile, choose_tile
 from kerac.backends.llvm.summed_product import add_parts
 from kerac.ir.dims import DimLike
 from kerac.ir.ops.convolution_gradient import ConvolutionKernelGradient
-from kerac.ir.types import TensorType, known_shape
+from kerac.ir.types import TensorType, computing_dtype, known_shape
 
 CHUNK = 8  # images
 
@@ -31,7 +31,8 @@ def lower_kernel_gradient(lowering: Lowering, group: Group) -> None:
     anchor = group.head
     images = anchor.operands[0].shape[0]
     chunks = (images + CHUNK - 1) // CHUNK
-    parts = lowering.scratch(TensorType(anchor.dtype, (chunks, *anchor.shape)), "parts")
+    type_ = TensorType(computing_dtype(anchor.dtype), (chunks, *anchor.shape))
+    parts = lowering.scratch(type_, "parts")
     _Sums(lowering, group, parts, images, chunks).emit()
     add_parts(lowering, group, parts, chunks)
 
@@ -123,7 +124,7 @@ class _Sums:
     ) -> None:
         """Add the sums over the positions of one image to a tile of the part of its chunk."""
         k, lanes = self.k, self.k.lanes
-        kinds = [Kind(self.x.dtype, lanes)] * (tile.rows * tile.vectors)
+        kinds = [Kind(computing_dtype(self.x.dtype), lanes)] * (tile.rows * tile.vectors)
         filters = self.shape[-1]
         start = k.add(k.multiply(chunk, prod(self.shape)), first[1])
 

@@ -24,6 +24,7 @@ from kerac.backends.llvm.window import (
 )
 from kerac.ir.graph import Value
 from kerac.ir.ops.convolution import Convolution
+from kerac.ir.types import computing_dtype
 
 
 def is_depthwise(op: Convolution, kernel: Value) -> bool:
@@ -110,7 +111,7 @@ def _tile(
     anchor = k.group.head
     kernel, (x, pitch) = k.read(anchor.operands[1]), source
     (c, lanes, mask), channels, last, leading = vector, anchor.shape[-1], axes[-1], axes[:-1]
-    kinds = [Kind(anchor.dtype, lanes)] * rows
+    kinds = [Kind(computing_dtype(anchor.dtype), lanes)] * rows
     array_rows = k.dim(prod((axis.length for axis in leading), start=1))
 
     def line(array_row: Index, window_row: Index, sums: Sequence[Any]) -> Sequence[Any]:
@@ -122,11 +123,13 @@ def _tile(
         loaded: dict[int, Register] = {}
         new = list(sums)
         for e in range(last.window):
-            weight = k.load(kernel, (window_row * last.window + e) * channels + c, lanes, mask)
+            at = (window_row * last.window + e) * channels + c
+            weight = k.widened(k.load(kernel, at, lanes, mask))
             for r in valid[e] if valid is not None else range(rows):
                 place = r * last.stride + e * last.dilation
                 if place not in loaded:
-                    loaded[place] = k.load(x, base + place * pitch, lanes, mask)
+                    element = k.load(x, base + place * pitch, lanes, mask)
+                    loaded[place] = k.widened(element)
                 new[r] = k.fma(loaded[place], weight, new[r])
         return new
 

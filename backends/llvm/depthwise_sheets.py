@@ -22,6 +22,7 @@ from kerac.backends.llvm.window import Axis, Span, spans
 from kerac.ir.dims import known_dim
 from kerac.ir.ops.activation import Relu, Relu6
 from kerac.ir.ops.elementwise import Add, Multiply
+from kerac.ir.types import computing_dtype
 
 ROWS = 2  # of a sheet, where neighbouring rows share most of what they read
 SMALL_WINDOW = 9  # elements of a window whose sheets take little code
@@ -176,7 +177,7 @@ class Sheets:
     ) -> None:
         """The positions from `place` on, for one vector of channels."""
         k, anchor, (n, p, w), (c, lanes, mask) = self.k, self.k.group.head, place, vector
-        kinds = [Kind(anchor.dtype, lanes)] * (tall.rows * wide.rows)
+        kinds = [Kind(computing_dtype(anchor.dtype), lanes)] * (tall.rows * wide.rows)
         sums: list[Any] = [0.0] * len(kinds)
         vertical, horizontal = self.vertical, self.horizontal
         pitch = k.row_pitch(anchor.operands[0])
@@ -216,10 +217,11 @@ class Sheets:
         for e, valid in enumerate(wide.valid):
             for r, element in reached:
                 at = (element * horizontal.window + e) * self.channels
-                weight = k.load(kernel, c + at, lanes, mask)
+                weight = k.widened(k.load(kernel, c + at, lanes, mask))
                 for t in valid:
                     place = t * horizontal.stride + e * horizontal.dilation
                     if place not in loaded:
-                        loaded[place] = k.load(x, base + place * pitch, lanes, mask)
+                        value = k.load(x, base + place * pitch, lanes, mask)
+                        loaded[place] = k.widened(value)
                     i = r * wide.rows + t
                     sums[i] = k.fma(loaded[place], weight, sums[i])

@@ -104,7 +104,12 @@ class GroupKernel(KernelBuilder):
     def finish_group(
         self, group: Group, value: Register, position: Position, mask: Mask = None
     ) -> None:
-        """The same for one of several groups that a kernel computes."""
+        """The same for one of several groups that a kernel computes.
+
+        A value that is wider than the anchor's dtype is rounded first.
+        """
+        if group.anchor is not None:
+            value = self.convert(value, group.anchor.dtype)
         result = evaluate_members(self, group, value, position, value.kind.lanes, mask)
         self.write_root(result, position, mask, group)
 

@@ -17,11 +17,10 @@ from kerac.backends.llvm.pointwise import (
     load_at,
     piece_shapes,
 )
-from kerac.backends.llvm.reduction import computing_dtype
 from kerac.ir.graph import Value
 from kerac.ir.ops.constant import Constant, Parameter
 from kerac.ir.ops.normalization import BatchNorm, LayerNorm
-from kerac.ir.types import Shape, TensorType, numpy_dtype
+from kerac.ir.types import Shape, TensorType, computing_dtype, numpy_dtype
 
 
 @lowers(LayerNorm, reads_pieces=(0,))

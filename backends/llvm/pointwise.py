@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import ELEMENT, Index, Kind, Mask, Register
-from kerac.backends.llvm.kernel.narrow import NARROW
 from kerac.backends.llvm.plan import Buffer
 from kerac.ir.dims import DimLike, known_dim
 from kerac.ir.errors import InternalError
@@ -18,7 +17,7 @@ from kerac.ir.graph import Value
 from kerac.ir.op import Op
 from kerac.ir.ops.constant import Constant, Parameter
 from kerac.ir.ops.elementwise import Cast, Comparison, Elementwise, Logical, LogicalNot
-from kerac.ir.types import Shape
+from kerac.ir.types import NARROW, Shape
 
 if TYPE_CHECKING:
     from kerac.backends.llvm.lowering import GroupKernel

@@ -17,7 +17,7 @@ from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import ELEMENT, Index, Kind, Mask, Pointer, Register
 from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
 from kerac.backends.llvm.pointwise import Part, Position, for_each_vector
-from kerac.backends.llvm.reduction import Combination, computing_dtype
+from kerac.backends.llvm.reduction import Combination
 from kerac.backends.llvm.window import (
     Axis,
     Reached,
@@ -31,6 +31,7 @@ from kerac.backends.llvm.window import (
 from kerac.ir.graph import Value
 from kerac.ir.ops.pooling import AveragePool, MaxPool, Pool
 from kerac.ir.ops.reduction import ReduceMax, ReduceSum
+from kerac.ir.types import computing_dtype
 
 WIDE_WINDOW = 15  # elements on the last axis, above which positions are computed one by one
 

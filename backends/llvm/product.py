@@ -33,7 +33,7 @@ from kerac.backends.llvm.schedule import (
     small_rows,
 )
 from kerac.ir.dims import DimLike
-from kerac.ir.types import Shape, numpy_dtype
+from kerac.ir.types import Shape, computing_dtype, numpy_dtype
 
 TOGETHER = 8192  # bytes of sums that wait in memory while their tiles take turns
 
@@ -171,7 +171,7 @@ class Product:
     @property
     def kind(self) -> Kind:
         """What a register of sums holds."""
-        return Kind(self.k.group.head.dtype, self.k.lanes)
+        return Kind(computing_dtype(self.k.group.head.dtype), self.k.lanes)
 
     def _steps_of_a_turn(self, tile: Tile) -> int:
         """Steps whose weights stay in the second-level cache while rows take turns."""

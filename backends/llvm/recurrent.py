@@ -33,11 +33,10 @@ from kerac.backends.llvm.recurrent_tiles import (
     wide_span,
 )
 from kerac.backends.llvm.recurrent_weights import UnitBlock, UnitLayout, over_units
-from kerac.backends.llvm.reduction import computing_dtype
 from kerac.backends.llvm.register_tiles import over_tiles
 from kerac.ir.errors import InternalError
 from kerac.ir.ops.recurrent import GRU, LSTM, Recurrent, SimpleRNN
-from kerac.ir.types import numpy_dtype
+from kerac.ir.types import computing_dtype, numpy_dtype
 
 STEPS_AHEAD = 8  # whose products with the input are made at a time, for many rows
 TILES_AHEAD = 4  # tiles of steps that are, for few rows

@@ -10,13 +10,12 @@ from kerac.backends.llvm.kernel import INDEX, Index, Kind, Pointer, Register
 from kerac.backends.llvm.lowering import Lowering, lowers
 from kerac.backends.llvm.recurrent_back import BackProduct, in_blocks
 from kerac.backends.llvm.recurrent_weights import UnitBlock, UnitLayout, over_units, working_memory
-from kerac.backends.llvm.reduction import computing_dtype
 from kerac.ir.graph import Value
 from kerac.ir.op import operand_names
 from kerac.ir.ops.constant import Item
 from kerac.ir.ops.recurrent import TANH
 from kerac.ir.ops.recurrent_gradient import LSTMGradient
-from kerac.ir.types import TensorType, numpy_dtype
+from kerac.ir.types import TensorType, computing_dtype, numpy_dtype
 
 GATES = 4
 AHEAD = 3  # steps whose arrays are brought near before they come

@@ -29,7 +29,7 @@ from kerac.ir.ops.reduction import (
     ReduceSum,
     Reduction,
 )
-from kerac.ir.types import Shape, TensorType, numpy_dtype
+from kerac.ir.types import Shape, TensorType, computing_dtype, numpy_dtype
 
 MOST_COLUMNS = 8  # vectors of neighbouring lines that are reduced together
 FEW_COLUMNS = 4  # where the number of lines is not known
@@ -79,11 +79,6 @@ def _neutral(operation: str, dtype: str) -> float:
         return float("-inf") if operation == "maximum" else float("inf")
     limits = np.iinfo(numpy_dtype(dtype))
     return int(limits.min if operation == "maximum" else limits.max)
-
-
-def computing_dtype(dtype: str) -> str:
-    """The dtype to compute with: f32 for narrower floating-point numbers."""
-    return "f32" if dtype in ("f16", "bf16") else dtype
 
 
 @lowers(ReduceSum, ReduceMean, ReduceMax, ReduceMin, ReduceProduct, reads_pieces=(0,))

@@ -28,10 +28,11 @@ def fused_multiply_add(
     new = list(sums)
     if not rows:
         return new
-    weights = [b(vector) for vector in range(vectors)]
-    k = weights[0].builder
+    loaded = [b(vector) for vector in range(vectors)]
+    k = loaded[0].builder
+    weights = [k.widened(value) for value in loaded]
     for row in rows:
-        scalar = k.broadcast(a(row), weights[0].kind.lanes)
+        scalar = k.broadcast(k.widened(a(row)), weights[0].kind.lanes)
         for vector in range(vectors):
             place = row * vectors + vector
             new[place] = k.fma(scalar, weights[vector], new[place])
@@ -70,7 +71,8 @@ def activated(k: GroupKernel, value: Any, place: Position, mask: Mask) -> Regist
     )
     for operand in (bias, residual):
         if operand is not None:
-            value = value + load_at(k, operand, place, anchor.shape, value.kind.lanes, mask)
+            given = load_at(k, operand, place, anchor.shape, value.kind.lanes, mask)
+            value = value + k.widened(given)
     activation = getattr(anchor.op, "activation", None)
     result: Register = value if activation is None else activation.formula(k.mathematics, value)
     return result

@@ -10,9 +10,8 @@ from kerac.backends.llvm.kernel import Index, Kind, Mask, Pointer, Register
 from kerac.backends.llvm.lines import Line, Nest, for_each_line
 from kerac.backends.llvm.lowering import GroupKernel, Lowering, lowers
 from kerac.backends.llvm.pointwise import Position, epilogue_shapes
-from kerac.backends.llvm.reduction import computing_dtype
 from kerac.ir.ops.reduction import AlongAxis, LogSoftmax, Softmax, Sparsemax
-from kerac.ir.types import TensorType
+from kerac.ir.types import TensorType, computing_dtype
 
 
 @lowers(Softmax, reads_pieces=(0,))

@@ -18,13 +18,12 @@ from kerac.backends.llvm.lowering import Lowering
 from kerac.backends.llvm.packing import Columns, ColumnTiles, RowMajor
 from kerac.backends.llvm.plan import Buffer
 from kerac.backends.llvm.pointwise import Position, epilogue_shapes, offset
-from kerac.backends.llvm.reduction import computing_dtype
 from kerac.backends.llvm.register_tiles import fused_multiply_add, registers
 from kerac.backends.llvm.schedule import choose_tile
 from kerac.ir.dims import DimLike, known_dim, substitute, symbols_of
 from kerac.ir.graph import Value
 from kerac.ir.ops.contraction import Matmul
-from kerac.ir.types import TensorType, known_shape
+from kerac.ir.types import TensorType, computing_dtype, known_shape
 
 PARTS = 8
 NEAR = 128  # rows of both operands that stay in the second-level cache while all tiles read them

@@ -92,7 +92,7 @@ class Emitter(Builder):
         if operands and np.prod(value.shape) > max(before, FOLD_LIMIT):
             return False
         with np.errstate(all="ignore"):
-            self.arrays[value] = value.op.evaluate(*operands)
+            self.arrays[value] = value.op.computed(*operands)
         labels = {self.labels[operand] for operand in value.operands}
         if isinstance(value.op, Parameter):
             labels = {value.op.name}

@@ -166,7 +166,9 @@ class Item(Op):
 
 def constant(array: Any, dtype: str | None = None, name: str = "") -> Value:
     """A constant holding `array`, which is not copied and must not be written to afterwards."""
-    return Constant(Data(np.asarray(array, dtype=numpy_dtype(dtype) if dtype else None)))(name=name)
+    with np.errstate(over="ignore"):  # what is too large becomes infinite
+        data = Data(np.asarray(array, dtype=numpy_dtype(dtype) if dtype else None))
+    return Constant(data)(name=name)
 
 
 def parameter(path: str, array: Array, name: str = "") -> Value:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from kerac.backends.llvm.kernel.control import ControlFlow
-from kerac.backends.llvm.kernel.narrow import NARROW, narrowed, widened
+from kerac.backends.llvm.kernel.narrow import narrowed, widened
 from kerac.backends.llvm.kernel.nodes import (
     INDEX,
     Compute,
@@ -23,6 +23,7 @@ from kerac.backends.llvm.kernel.nodes import (
 )
 from kerac.ir.dims import Dim, DimLike
 from kerac.ir.errors import InternalError
+from kerac.ir.types import NARROW, computing_dtype
 
 
 class KernelBuilder(ControlFlow):
@@ -235,6 +236,10 @@ class KernelBuilder(ControlFlow):
         if dtype in NARROW and not self._converts(dtype):
             return narrowed(self, x, dtype)
         return self.compute("convert", x, result=Kind(dtype, x.kind.lanes))
+
+    def widened(self, x: Register) -> Register:
+        """x in the dtype to compute with."""
+        return self.convert(x, computing_dtype(x.kind.dtype))
 
     def _converts(self, dtype: str) -> bool:
         """Whether the target converts between `dtype` and f32."""

@@ -9,7 +9,6 @@ from kerac.backends.llvm.kernel.nodes import Register
 if TYPE_CHECKING:
     from kerac.backends.llvm.kernel.builder import KernelBuilder
 
-NARROW = ("f16", "bf16")
 INFINITY = 0x7F800000
 QUIET = 0x400000  # the bit of the fraction that makes infinity NaN
 
