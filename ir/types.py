@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 
@@ -28,6 +28,7 @@ DTYPES = {
     "u64": "uint64",
     "bool": "bool",
 }
+FLOATS = ("f16", "bf16", "f32", "f64")
 NARROW = ("f16", "bf16")  # they are kept in memory, but computed with in f32
 _FROM_NUMPY = {numpy_name: name for name, numpy_name in DTYPES.items()}
 
@@ -65,7 +66,7 @@ class TensorType:
     @property
     def is_float(self) -> bool:
         """Whether elements are floating-point numbers."""
-        return self.dtype in ("f16", "bf16", "f32", "f64")
+        return self.dtype in FLOATS
 
     @property
     def symbols(self) -> frozenset[str]:
@@ -114,6 +115,14 @@ def dtype_name(dtype: object) -> str:
 def computing_dtype(dtype: str) -> str:
     """The dtype to compute with: f32 for narrower floating-point numbers."""
     return "f32" if dtype in NARROW else dtype
+
+
+def widest_float(dtypes: Iterable[str]) -> str | None:
+    """The floating-point dtype that holds all others; None where there is none."""
+    floats = set(dtypes) & set(FLOATS)
+    if floats == set(NARROW):  # neither of the two holds the other
+        return "f32"
+    return max(floats, key=FLOATS.index, default=None)
 
 
 def is_narrow(array: object) -> bool:
