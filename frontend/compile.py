@@ -152,8 +152,7 @@ def export_onnx(model: Any, path: str | os.PathLike[str], opset: int | None = No
     from kerac.saving.atomic import atomic_output
 
     graph = graph_of(model, for_file=True)
-    exported = export_graph(graph) if opset is None else export_graph(graph, opset)
-    write_model(exported, path, atomic_output)
+    write_model(export_graph(graph, opset), path, atomic_output)
 
 
 def lower(

@@ -25,9 +25,14 @@ def newest_opset() -> int:
 
 
 def export_graph(
-    graph: Graph, opset: int = DEFAULT_OPSET, metadata: Mapping[str, str] | None = None
+    graph: Graph, opset: int | None = None, metadata: Mapping[str, str] | None = None
 ) -> onnx.ModelProto:
-    """`graph` as a checked model; `metadata` is stored in it. Symbolic dimensions stay dynamic."""
+    """`graph` as a checked model; `metadata` is stored in it. Symbolic dimensions stay dynamic.
+
+    Without an `opset` it is one that runtimes in use can read, and has what the graph needs.
+    """
+    if opset is None:
+        opset = BFLOAT16_OPSET if _brain_floats(inline_calls(graph).values) else DEFAULT_OPSET
     if not OLDEST_OPSET <= opset <= newest_opset():
         raise UnsupportedError(
             f"opset {opset} is asked for, but {OLDEST_OPSET} to {newest_opset()} can be written"
@@ -44,8 +49,12 @@ def export_graph(
     return model
 
 
+def _brain_floats(values: tuple[Value, ...]) -> list[Value]:
+    return [v for v in values if not isinstance(v.type, tuple) and v.dtype == "bf16"]
+
+
 def _refuse_bfloat16(values: tuple[Value, ...], opset: int) -> None:
-    found = [v for v in values if not isinstance(v.type, tuple) and v.dtype == "bf16"]
+    found = _brain_floats(values)
     if found and opset < BFLOAT16_OPSET:
         raise UnsupportedError(
             f"{found[0].name} is bf16, but opset {opset} has no bf16 in many operators",
