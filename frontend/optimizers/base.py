@@ -45,12 +45,23 @@ class Slot:
 
 @dataclass
 class Moment:
-    """What all weights share in one step, f32 scalars; `step` counts from 1."""
+    """What all weights share in one step, f32 scalars; `step` counts from 1.
+
+    A weight of another dtype sees them in its own.
+    """
 
     iterations: Value
     learning_rate: Value
     step: Value
     shared: Slots = field(default_factory=dict)
+
+    def in_dtype(self, dtype: str) -> Moment:
+        """The same numbers in the dtype of a weight."""
+        if dtype == "f32":
+            return self
+        shared = {name: ops.cast(value, dtype) for name, value in self.shared.items()}
+        rate, step = (ops.cast(value, dtype) for value in (self.learning_rate, self.step))
+        return Moment(self.iterations, rate, step, shared)
 
 
 class Optimizer(Configured, keyword_only=True):
@@ -319,7 +330,8 @@ class Optimizer(Configured, keyword_only=True):
                 if decay is not None:
                     weight = weight - weight * decay * ops.cast(now.learning_rate, weight.dtype)
                 gradient = ops.cast(gradient, weight.dtype)
-                weight = ops.cast(self.step(weight, gradient, own, now), weight.dtype)
+                here = now.in_dtype(weight.dtype)
+                weight = ops.cast(self.step(weight, gradient, own, here), weight.dtype)
             new.append(weight)
         return new
 
@@ -329,7 +341,8 @@ class Optimizer(Configured, keyword_only=True):
         momentum = later * self.ema_momentum
         new = []
         for weight, own in zip(weights, slots, strict=True):
-            own["average"] = momentum * own["average"] + (1.0 - momentum) * weight
+            share = ops.cast(momentum, weight.dtype)
+            own["average"] = share * own["average"] + (1.0 - share) * weight
             if self.ema_overwrite_frequency:
                 every = self.ema_overwrite_frequency
                 due = ops.Equal()(now.step, ops.Floor()(now.step / every) * every)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kerac.ir import Value, ops
+from kerac.ir.types import widest_float
 
 Gradients = Sequence[Value | None]
 
@@ -42,11 +43,13 @@ def _by_norm(gradient: Value, limit: float) -> Value:
 
 
 def _by_global_norm(gradients: Gradients, limit: float) -> Gradients:
-    total = sum((square_sum(g) for g in gradients if g is not None), start=0.0)
-    if not isinstance(total, Value):
+    squares = [square_sum(g) for g in gradients if g is not None]
+    if not squares:
         return gradients
+    dtype = widest_float(square.dtype for square in squares) or "f32"
+    total = sum((ops.cast(square, dtype) for square in squares[1:]), ops.cast(squares[0], dtype))
     norm = ops.Sqrt()(total)
     scale = limit * ops.minimum(1.0 / norm, 1.0 / limit)
     # a norm that is no number or not finite shows in every weight, as in Keras
     scale = scale + (norm - norm)
-    return [None if g is None else g * scale for g in gradients]
+    return [None if g is None else g * ops.cast(scale, g.dtype) for g in gradients]

@@ -10,7 +10,7 @@ from kerac.ir import Value, ops
 from kerac.optimizers.base import Optimizer, choose
 from kerac.variable import Variable
 
-LARGEST = 3.4028234e38
+LARGEST = {"f16": 65504.0, "bf16": 3.3895314e38, "f32": 3.4028234e38, "f64": 1.797693134862315e308}
 
 
 def _read(value: Any) -> Optimizer:
@@ -79,7 +79,7 @@ class LossScaleOptimizer(Optimizer):
         own, inner = state[:4], state[4:]
         count, scale = own[2:]
         finite = _all_finite([g for g in gradients if g is not None])
-        unscaled = [g if g is None else g / scale for g in gradients]
+        unscaled = [g if g is None else g / ops.cast(scale, g.dtype) for g in gradients]
         new_weights, new_inner = self.inner_optimizer.update(unscaled, weights, inner)
         grown = ops.Equal()(count, ops.constant(self.dynamic_growth_steps - 1, "i32"))
         zero = ops.constant(0, "i32")
@@ -101,7 +101,7 @@ class LossScaleOptimizer(Optimizer):
 def _all_finite(gradients: Sequence[Value]) -> Value:
     result = ops.constant(True)
     for gradient in gradients:
-        inside = ops.cast(abs(gradient) <= LARGEST, "f32")
+        inside = ops.cast(abs(gradient) <= LARGEST[gradient.dtype], "f32")
         every = ops.ReduceMin(tuple(range(gradient.ndim)))(inside) > 0.5
         result = result & every
     return result

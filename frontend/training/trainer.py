@@ -28,6 +28,7 @@ class Trainer:
     _session: Any = None
     _fit: Any = None
     trainable_weights: Any
+    dtype_policy: Any
     _compile_arguments: Mapping[str, Any]
 
     def compile(
@@ -44,7 +45,8 @@ class Trainer:
     ) -> None:
         """Say how the model is trained; the steps are compiled when the first batch comes.
 
-        `run_eagerly`, `jit_compile` and `auto_scale_loss` change nothing.
+        `run_eagerly` and `jit_compile` change nothing. With `auto_scale_loss` the optimizer of a
+        model whose policy is mixed_float16 scales the loss.
         """
         from kerac import optimizers
         from kerac.training.measures import checked_metrics
@@ -56,6 +58,11 @@ class Trainer:
         weighted_metrics = checked_metrics(weighted_metrics, "weighted_metrics")
         self.optimizer = optimizers.get(optimizer)
         _refuse_own_updates(type(self.optimizer))
+        scales = isinstance(self.optimizer, optimizers.LossScaleOptimizer)
+        if auto_scale_loss and not scales and self.dtype_policy.name == "mixed_float16":
+            self.optimizer = optimizers.LossScaleOptimizer(
+                self.optimizer, name="loss_scale_optimizer"
+            )
         self.loss = loss
         self.steps_per_execution = steps_per_execution
         self._session = Session(
