@@ -7,6 +7,7 @@ from kerac import (
     activations,
     backend,
     constraints,
+    dtype_policies,
     initializers,
     layers,
     models,
@@ -17,6 +18,7 @@ from kerac import (
 )
 from kerac.compile import compile, compile_library, compile_trainer, export_onnx, load
 from kerac.devices import device
+from kerac.dtype_policies import DTypePolicy
 from kerac.initializers import Initializer
 from kerac.layers import Input, Layer
 from kerac.layers.input_spec import InputSpec
@@ -84,6 +86,7 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
+    "DTypePolicy",
     "Executable",
     "Initializer",
     "Input",
@@ -108,6 +111,7 @@ __all__ = [
     "constraints",
     "datasets",
     "device",
+    "dtype_policies",
     "export_onnx",
     "initializers",
     "layers",

@@ -7,11 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from kerac.dtypes import is_float_dtype, is_int_dtype, result_type, standardize_dtype
-from kerac.ir.errors import CompileError, UnsupportedError
+from kerac.dtypes import FLOATS, is_float_dtype, is_int_dtype, result_type, standardize_dtype
+from kerac.ir.errors import CompileError
+from kerac.ir.types import dtype_name, numpy_dtype
 from kerac.names import clear_session as _clear_names
 
-_settings: dict[str, Any] = {"epsilon": 1e-7, "image_data_format": "channels_last"}
+_settings: dict[str, Any] = {
+    "epsilon": 1e-7,
+    "image_data_format": "channels_last",
+    "floatx": "float32",
+}
 _uids: defaultdict[str, int] = defaultdict(int)
 
 
@@ -31,19 +36,20 @@ def set_epsilon(value: float) -> None:
 
 
 def floatx() -> str:
-    """The dtype of weights and computations."""
-    return "float32"
+    """The dtype of weights and computations where no policy says another one."""
+    return str(_settings["floatx"])
 
 
 def set_floatx(value: str) -> None:
-    """Choose the dtype of weights and computations, which is float32."""
-    if value != "float32":
-        raise UnsupportedError(f"floatx is set to {value!r}, but kerac computes in float32")
+    """Choose the dtype of what is made from now on without a policy."""
+    if value not in FLOATS:
+        raise CompileError(f"floatx is set to {value!r}, but {', '.join(FLOATS)} are known")
+    _settings["floatx"] = value
 
 
 def cast_to_floatx(x: Any) -> np.ndarray[Any, Any]:
-    """x as an array of float32."""
-    return np.asarray(x, dtype=floatx())
+    """x as an array of `floatx`."""
+    return np.asarray(x).astype(numpy_dtype(dtype_name(floatx())))
 
 
 def image_data_format() -> str:

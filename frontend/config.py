@@ -1,4 +1,4 @@
-"""What scripts for Keras ask of `keras.config`; `backend` and `mixed_precision` hold much of it."""
+"""What scripts for Keras ask of `keras.config`; `backend` and `dtype_policies` hold much of it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from kerac.backend import (
     set_floatx,
     set_image_data_format,
 )
+from kerac.dtype_policies import dtype_policy, set_dtype_policy
 from kerac.ir.errors import CompileError, UnsupportedError
-from kerac.mixed_precision import dtype_policy, set_dtype_policy
 
 _settings: dict[str, Any] = {"interactive": True, "epochs": None, "steps": None}
 # Names of Keras that would change nothing here, and why.

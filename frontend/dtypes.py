@@ -26,9 +26,11 @@ WIDER = {
 
 
 def standardize_dtype(dtype: Any) -> str:
-    """The name of a dtype that is given by a name, a class or an object; None is float32."""
+    """The name of a dtype that is given by a name, a class or an object; None is `floatx`."""
     if dtype is None:
-        return "float32"
+        from kerac.backend import floatx
+
+        return floatx()
     if dtype.__hash__ is not None and dtype in PYTHON:
         return PYTHON[dtype]
     name = str(getattr(dtype, "name", None) or getattr(dtype, "__name__", dtype))

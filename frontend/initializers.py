@@ -12,6 +12,7 @@ import numpy as np
 from kerac.configured import Configured
 from kerac.convert import Conversion
 from kerac.ir.errors import CompileError, InternalError, ShapeError
+from kerac.ir.types import dtype_name, numpy_dtype
 from kerac.lookup import find, table_of
 from kerac.random import new_seed
 from kerac.registration import given_function, written_function
@@ -44,7 +45,7 @@ class Initializer(Configured):
         """A function that makes the array; what it will be is settled now."""
         seed = getattr(self, "seed", None)
         generator = np.random.default_rng(new_seed() if seed is None else seed)
-        return lambda: np.array(self.make(shape, generator), dtype=dtype)
+        return lambda: np.array(self.make(shape, generator), dtype=numpy_dtype(dtype_name(dtype)))
 
     def __call__(self, shape: tuple[int, ...], dtype: str = "float32") -> Array:
         """A new array."""

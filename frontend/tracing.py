@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, overload
 
-from kerac.ir import Graph, Origin, Value, origin_scope
+from kerac.ir import Graph, Origin, Value, ops, origin_scope
 from kerac.ir.dims import Dim, DimLike, substitute, symbol, symbols_of
 from kerac.ir.errors import InternalError, ShapeError
 from kerac.ir.graph import unique_name
@@ -57,6 +57,10 @@ class Trace:
     masks: dict[Value, Value] = field(default_factory=dict)
     parameters: dict[Variable, Value] = field(default_factory=dict)
     path: tuple[str, ...] = ()
+    compute: str | None = None
+    """The dtype that the layer computes in; None where none is called."""
+    autocast: str | None = None
+    """The dtype in which a layer of a mixed policy reads its weights."""
     # Shared by a graph and those it calls:
     names: dict[str, Variable] = field(default_factory=dict)
     calls: dict[Any, Any] = field(default_factory=dict)
@@ -119,11 +123,14 @@ def traced(variable: Variable | None) -> Value | None:
     if variable is None:
         return None
     trace = current_trace()
-    if variable in trace.updates:
-        return trace.updates[variable]
-    if variable not in trace.parameters:
-        trace.parameters[variable] = _parameter(variable, trace)
-    return trace.parameters[variable]
+    value = trace.updates.get(variable)
+    if value is None:
+        if variable not in trace.parameters:
+            trace.parameters[variable] = _parameter(variable, trace)
+        value = trace.parameters[variable]
+    if trace.autocast and variable.autocast and value.tensor_type.is_float:
+        return ops.cast(value, trace.autocast)
+    return value
 
 
 def _parameter(variable: Variable, trace: Trace) -> Value:
@@ -143,7 +150,24 @@ def _input_name(path: str, trace: Trace) -> str:
 
 def update(variable: Variable, value: Value) -> None:
     """Say what a weight is after the step; what reads it from now on reads the new value."""
-    current_trace().updates[variable] = value
+    current_trace().updates[variable] = ops.cast(value, variable.type.dtype)
+
+
+@contextmanager
+def computing(compute: str | None, is_mixed: bool, autocast: bool) -> Iterator[None]:
+    """Let a layer compute in a dtype in the block, and read its weights in it where that differs.
+
+    A layer of another policy inside one of a mixed policy reads its weights in its own dtype.
+    """
+    trace = current_trace()
+    before = trace.compute, trace.autocast
+    trace.compute = compute
+    if is_mixed or trace.autocast is not None:
+        trace.autocast = compute if autocast or trace.autocast is None else None
+    try:
+        yield
+    finally:
+        trace.compute, trace.autocast = before
 
 
 @contextmanager

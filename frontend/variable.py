@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kerac.backend import floatx
 from kerac.eager import as_array
 from kerac.initializers import start_of
 from kerac.ir import Value
@@ -34,6 +35,8 @@ class Clock:
 class Variable(VariableArithmetic):
     """An array with a name and a path, such as `encoder/dense/kernel`.
 
+    A layer of a mixed policy reads it in the dtype to compute with, unless `autocast` is False.
+
     It is made from its initializer when it is first read, so that a model whose weights come from a
     file never makes others. `assign` puts another array in its place; graphs keep the old one.
 
@@ -55,9 +58,9 @@ class Variable(VariableArithmetic):
     ) -> None:
         """From an array, or from an initializer and a shape.
 
-        `autocast`, `aggregation` and `synchronization` change nothing.
+        `aggregation` and `synchronization` change nothing.
         """
-        del autocast, aggregation, synchronization
+        del aggregation, synchronization
         self.name = name or automatic_name("Variable")
         self.path = path or scoped(self.name)
         if isinstance(initializer, str) or callable(initializer):
@@ -65,16 +68,17 @@ class Variable(VariableArithmetic):
                 raise CompileError(
                     f"{self.path}: is made by an initializer, but its shape is not given"
                 )
-            self.dtype = DTYPES[dtype_name(dtype or "float32")]
+            self.dtype = DTYPES[dtype_name(dtype or floatx())]
             self.shape = tuple(shape)
             self._initialize = start_of(initializer).later(self.shape, self.dtype)
         else:
             array = as_array(initializer)
             self.dtype = DTYPES[dtype_name(dtype or array.dtype)]
             self.shape = tuple(array.shape if shape is None else shape)
-            array = np.array(np.broadcast_to(array, self.shape), self.dtype)
+            array = np.array(np.broadcast_to(array, self.shape), self.type.numpy_dtype)
             self._initialize = lambda: array
         self.trainable = trainable
+        self.autocast = autocast
         self.regularizer: Regularizer | None = None
         self.constraint: Constraint | None = None
         self._assigned = 0
@@ -126,7 +130,7 @@ class Variable(VariableArithmetic):
             raise ShapeError(
                 f"{self.path}: has shape {self.shape}, but the new value has shape {array.shape}"
             )
-        return self.take(np.array(array, self.dtype) if self._live is None else array)
+        return self.take(np.array(array, self.type.numpy_dtype) if self._live is None else array)
 
     def take(self, array: Array) -> Variable:
         """`assign` an array of the right shape and dtype that nobody else writes into."""

@@ -78,6 +78,7 @@ class Projecting(Layer, registered=False):
             kernel_constraint=self.kernel_constraint,
             bias_constraint=self.bias_constraint,
             name=name,
+            dtype=self.dtype_policy,
         )
         build_inside(layer, shape)
         return layer
@@ -97,7 +98,7 @@ class Projecting(Layer, registered=False):
         if self.use_gate:
             self.gate_dense = self.projection("gate", query_shape, 1, (heads, value_depth))
         self.value_dense = self.projection("value", value_shape, 1, (groups, value_depth))
-        self.dropout_layer = Dropout(self.dropout, seed=self.seed)
+        self.dropout_layer = Dropout(self.dropout, seed=self.seed, dtype=self.dtype_policy)
         result = (*query_shape[:-1], heads, value_depth)
         self.output_dense = self.projection("attention_output", result, 2, made)
 
@@ -251,9 +252,8 @@ class MultiHeadAttention(Projecting):
             mask = self._aligned(mask, query, value)
         # Keras takes the mean of all values for a query without keys, or zeros, by the way it goes
         zeros = bool(self.dropout) or return_attention_scores or not plain
-        op = ops.Attention(
-            1 / sqrt(self.key_dim), use_causal_mask, self.sliding_window, zero_masked=zeros
-        )
+        scale, window = 1 / sqrt(self.key_dim), self.sliding_window
+        op = ops.Attention(scale, use_causal_mask, window, zero_masked=zeros)
         result, scores = self.attend(op, (query, key, value), mask, return_attention_scores)
         if scores is None:
             return result

@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 
 from kerac.configured import Configured, fields
 from kerac.convert import plain
-from kerac.ir import Value, ops
+from kerac.ir import Value
 from kerac.ir.errors import CompileError, UnsupportedError
 from kerac.layers.arguments import bind_call, call_signature
 from kerac.layers.calling import (
@@ -31,7 +31,7 @@ from kerac.layers.calling import (
     has_symbols,
     output_shape,
 )
-from kerac.layers.dtypes import dtype_of, policy
+from kerac.layers.dtypes import FLOATS, WithDTypes, as_computed, as_float, as_wide
 from kerac.layers.holding import Holder, each
 from kerac.layers.masks import fill_masks, set_masks
 from kerac.layers.penalties import penalize_outputs
@@ -45,7 +45,6 @@ from kerac.variable import Variable
 from kerac.variable_arithmetic import operand
 
 REGISTRY: dict[str, type[Layer]] = {}
-FLOATS = ("f16", "bf16", "f32", "f64")
 
 
 def is_ours(function: Any) -> bool:
@@ -53,14 +52,14 @@ def is_ours(function: Any) -> bool:
     return str(function.__module__).startswith("kerac.")
 
 
-class Layer(Holder, Configured, keyword_only=True):
+class Layer(WithDTypes, Holder, Configured, keyword_only=True):
     """Base of all layers; its own fields are Keras's keyword arguments for every layer."""
 
     module: ClassVar[str] = "keras.layers"
     rarely_written: ClassVar[frozenset[str]] = frozenset({"activity_regularizer"})
     supports_masking = False
     autocast = True
-    """Whether inputs of other floating-point dtypes become float32."""
+    """Whether inputs of other floating-point dtypes are cast to the one to compute with."""
 
     times_trainable_was_set: ClassVar[int] = 0
     """Of all layers; while it stays the same, the same layers are trained."""
@@ -132,7 +131,7 @@ class Layer(Holder, Configured, keyword_only=True):
         given = super()._by_name(args, kwargs)
         if given.get("name") is None:
             given["name"] = automatic_name(type(self).__name__)
-        given["dtype"] = dtype_of(given.get("dtype"), type(self).__name__, given["name"])
+        given["dtype"] = self._settled_dtype(given.get("dtype"), given["name"])
         return given
 
     # Building and calling
@@ -167,9 +166,9 @@ class Layer(Holder, Configured, keyword_only=True):
                 raise self._located(error, path, args) from None
 
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if self.autocast:
-            args, kwargs = map_structure(_as_float32, args), map_structure(_as_float32, kwargs)
-        with training_mode(kwargs.pop("training", None)) as training:
+        with self._computing(), training_mode(kwargs.pop("training", None)) as training:
+            if self.autocast:
+                args, kwargs = map_structure(as_computed, (args, kwargs))
             if "training" in call_signature(type(self)).parameters:
                 kwargs["training"] = training
             bound = bind_call(self, args, kwargs)
@@ -240,7 +239,7 @@ class Layer(Holder, Configured, keyword_only=True):
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         if "dtype" in config:
-            config["dtype"] = policy(self.dtype)
+            config["dtype"] = self._dtype_policy.serialize()
         return config | self._automatic_config()
 
     def _automatic_config(self) -> dict[str, Any]:
@@ -307,20 +306,12 @@ def map_shapes(shape: Any) -> Any:
     return [map_shapes(item) for item in shape]
 
 
-def _as_float32(x: Any) -> Any:
-    if isinstance(x, Value) and not isinstance(x.type, tuple) and x.dtype in FLOATS:
-        return ops.cast(x, "f32")
-    return x
-
-
-def as_float(x: Value) -> Value:
-    """x as float32, for layers that compute with integers too."""
-    return ops.cast(x, "f32")
-
-
 def _value_shape(x: Any) -> tuple[int | None, ...] | None:
     return shape_of(x.tensor_type) if isinstance(x, Value) else None
 
 
 def _holds_values(x: Any) -> bool:
     return any(isinstance(leaf, Value) for leaf in leaves(x))
+
+
+__all__ = ["FLOATS", "REGISTRY", "Layer", "as_float", "as_wide", "map_shapes"]

@@ -11,7 +11,7 @@ from kerac.constraints import MaybeConstraint
 from kerac.initializers import Initializer, Start
 from kerac.ir import Value, ops
 from kerac.ir.errors import ShapeError
-from kerac.layers.base import Layer, as_float
+from kerac.layers.base import Layer, as_wide
 from kerac.layers.masks import align
 from kerac.layers.normalization import length_of
 from kerac.regularizers import MaybeRegularizer
@@ -57,30 +57,37 @@ class BatchNormalization(Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         shape = (length_of(input_shape, self.axis),)
-        self.gamma = self.add_weight("gamma", shape, self.gamma_initializer) if self.scale else None
-        self.beta = self.add_weight("beta", shape, self.beta_initializer) if self.center else None
+
+        def weight(name: str, start: Any, trainable: bool = False) -> Variable:
+            return self.add_weight(name, shape, start, trainable=trainable, autocast=False)
+
+        self.gamma = weight("gamma", self.gamma_initializer, True) if self.scale else None
+        self.beta = weight("beta", self.beta_initializer, True) if self.center else None
         mean, variance = self.moving_mean_initializer, self.moving_variance_initializer
-        self.moving_mean = self.add_weight("moving_mean", shape, mean, trainable=False)
-        self.moving_variance = self.add_weight("moving_variance", shape, variance, trainable=False)
+        self.moving_mean = weight("moving_mean", mean)
+        self.moving_variance = weight("moving_variance", variance)
         if self.renorm:
             deviation = SquareRoot(variance)
-            self.moving_stddev = self.add_weight("moving_stddev", shape, deviation, trainable=False)
-            self.renorm_mean = self.add_weight("renorm_mean", shape, mean, trainable=False)
-            self.renorm_stddev = self.add_weight("renorm_stddev", shape, deviation, trainable=False)
+            self.moving_stddev = weight("moving_stddev", deviation)
+            self.renorm_mean = weight("renorm_mean", mean)
+            self.renorm_stddev = weight("renorm_stddev", deviation)
 
     def call(self, inputs: Value, mask: Value | None = None) -> Value:
-        x = as_float(inputs)
+        return self.as_result(self._normalized(as_wide(inputs), mask))
+
+    def _normalized(self, x: Value, mask: Value | None) -> Value:
         axis = axis_of(self.axis, x)
-        gamma, beta = traced(self.gamma), traced(self.beta)
-        if not (current_trace().training and self.trainable):
-            mean, variance = traced(self.moving_mean), traced(self.moving_variance)
-            return ops.BatchNorm(axis, self.epsilon)(x, mean, variance, gamma, beta)
-        mean, variance = self.moments(x, axis, mask)
-        if self.renorm:
-            gamma, beta = self._renormalize(mean, variance, gamma, beta)
-        else:
-            move(self.moving_mean, mean, self.momentum)
-            move(self.moving_variance, variance, self.momentum)
+        gamma, beta, mean, variance = (
+            None if weight is None else ops.cast(traced(weight), x.dtype)
+            for weight in (self.gamma, self.beta, self.moving_mean, self.moving_variance)
+        )
+        if current_trace().training and self.trainable:
+            mean, variance = self.moments(x, axis, mask)
+            if self.renorm:
+                gamma, beta = self._renormalize(mean, variance, gamma, beta)
+            else:
+                move(self.moving_mean, mean, self.momentum)
+                move(self.moving_variance, variance, self.momentum)
         return ops.BatchNorm(axis, self.epsilon)(x, mean, variance, gamma, beta)
 
     def moments(self, x: Value, axis: int, mask: Value | None) -> tuple[Value, Value]:
@@ -96,7 +103,7 @@ class BatchNormalization(Layer):
             return mean, ops.reduce_mean(ops.multiply(centred, centred), axes)
         if mask.ndim != x.ndim - 1:
             raise ShapeError(f"the mask must have {x.ndim - 1} axes, but is {mask.type}")
-        weights = ops.cast(align(mask, x), "f32")
+        weights = ops.cast(align(mask, x), x.dtype)
         weights = ops.broadcast_to(weights, x.shape)
         count = ops.add(ops.reduce_sum(weights, axes), FUZZ)
         mean = ops.divide(ops.reduce_sum(ops.multiply(x, weights), axes), count)
@@ -108,9 +115,11 @@ class BatchNormalization(Layer):
     ) -> tuple[Value, Value]:
         """gamma and beta that lead from the batch's statistics to the moving ones (Ioffe, 2017)."""
         deviation = ops.Sqrt()(ops.add(variance, self.epsilon))
-        moving = ops.maximum(traced(self.renorm_stddev), self.epsilon**0.5)
+        weights = (self.renorm_mean, self.renorm_stddev)
+        moving_mean, moving = (ops.cast(traced(weight), mean.dtype) for weight in weights)
+        moving = ops.maximum(moving, self.epsilon**0.5)
         factor = ops.divide(deviation, moving)
-        offset = ops.divide(ops.subtract(mean, traced(self.renorm_mean)), moving)
+        offset = ops.divide(ops.subtract(mean, moving_mean), moving)
         limits = self.renorm_clipping or {}
         if limits.get("rmin") is not None:
             factor = ops.maximum(factor, limits["rmin"])
@@ -132,9 +141,8 @@ class BatchNormalization(Layer):
 
 def move(variable: Variable, value: Value, momentum: float) -> Value:
     """Update a moving average; returns the new one."""
-    moved = ops.add(
-        ops.multiply(traced(variable), momentum), ops.multiply(value, 1 - momentum)
-    )
+    before = ops.cast(traced(variable), value.dtype)
+    moved = ops.add(ops.multiply(before, momentum), ops.multiply(value, 1 - momentum))
     update(variable, moved)
     return moved
 

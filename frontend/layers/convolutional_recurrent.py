@@ -126,9 +126,9 @@ class ConvLSTMCell(Cell, ConvLSTMArguments, RankArgument, registered=False):
             )
         sums = self._input_sums(self._channels_last(x))
         shape = (sums.shape[0], *sums.shape[2:-1], self.filters)
-        zeros = ops.broadcast_to(ops.constant(0, "f32"), shape)
+        zeros = ops.broadcast_to(ops.constant(0, x.dtype), shape)
         state = self._first_states(states, zeros)
-        scale = self._scale((shape[0], self.gates, *shape[1:]), self.recurrent_dropout)
+        scale = self._scale((shape[0], self.gates, *shape[1:]), self.recurrent_dropout, x.dtype)
         zero = keywords.get("zero_output_for_mask")
         shown, outputs = zeros, []
         for step in reversed(range(steps)) if keywords.get("reverse") else range(steps):
@@ -164,7 +164,7 @@ class ConvLSTMCell(Cell, ConvLSTMArguments, RankArgument, registered=False):
         window: Any = {"strides": self.strides, "dilation": self.dilation_rate}
         convolution = ops.Convolution(padding=self.padding, **window)
         kernel, bias = traced(self.kernel), traced(self.bias)
-        scale = self._scale((batch, self.gates, *x.shape[2:]), self.dropout)
+        scale = self._scale((batch, self.gates, *x.shape[2:]), self.dropout, x.dtype)
 
         def merged(x: Value) -> Value:
             return ops.reshape(x, (batch * steps, *x.shape[2:]))
@@ -212,11 +212,11 @@ class ConvLSTMCell(Cell, ConvLSTMArguments, RankArgument, registered=False):
         start = gate * self.filters
         return ops.slice_axis(x, x.ndim - 1, start, start + self.filters)
 
-    def _scale(self, shape: tuple[DimLike, ...], rate: float) -> Value | None:
+    def _scale(self, shape: tuple[DimLike, ...], rate: float, dtype: str) -> Value | None:
         """What is multiplied with in training, for each gate along axis 1."""
         if not rate or not is_random():
             return None
-        return keep(ops.broadcast_to(ops.constant(1, "f32"), shape), rate, self.seed)
+        return keep(ops.broadcast_to(ops.constant(1, dtype), shape), rate, self.seed)
 
 
 def _at(x: Value, step: int) -> Value:

@@ -8,8 +8,10 @@ from typing import Any
 
 from kerac.configured import suggestion
 from kerac.convert import plain
+from kerac.dtype_policies import REMEDY
 from kerac.ir.errors import CompileError, FormatError, UnsupportedError
 from kerac.layers.base import REGISTRY, Layer
+from kerac.layers.dtypes import policy_of
 from kerac.layers.sharing import find_shared, remember_shared
 from kerac.registration import custom_object_scope, custom_objects, given_classes
 from kerac.saving.config import SerializedObject, decode_members
@@ -117,24 +119,30 @@ def kinds_known(root: SerializedObject) -> set[str]:
 
 
 def refuse_dtypes(root: SerializedObject, label: str) -> None:
-    """Raise one error that lists all layers that do not compute in float32."""
+    """Raise one error that lists all layers whose dtype policies kerac lacks."""
     lines = []
     for item in root.walk():
         if isinstance(item, SerializedObject) and item.is_layer and _computes(item):
-            given = item.config.get("dtype")
-            name = given.config.get("name") if isinstance(given, SerializedObject) else given
-            if name is not None and not (isinstance(name, str) and name == "float32"):
-                kind = given.class_name if isinstance(given, SerializedObject) else name
-                shown = kind if name is None else name
-                lines.append(f"{item.path or item.class_name}: {shown!s:.40}")
+            place = item.path or item.class_name
+            try:
+                policy_of(item.config.get("dtype"), item.class_name, place)
+            except CompileError:
+                lines.append(f"{place}: {_policy_name(item.config.get('dtype'))!s:.40}")
     if lines:
         count = "1 layer" if len(lines) == 1 else f"{len(lines)} layers"
         more = [f"and {len(lines) - MOST_SHOWN} more"] if len(lines) > MOST_SHOWN else []
         raise UnsupportedError(
-            f"{label}: {count} compute in another dtype, but kerac computes in float32",
+            f"{label}: {count} compute in another dtype, but kerac computes in floating point",
             details=(*lines[:MOST_SHOWN], *more),
-            remedy="Save the model with the dtype policy float32.",
+            remedy=f"Save the model with another dtype policy. {REMEDY}",
         )
+
+
+def _policy_name(given: Any) -> Any:
+    """What an error calls a dtype policy."""
+    if not isinstance(given, SerializedObject):
+        return given
+    return given.config.get("name") or given.class_name
 
 
 def _computes(described: SerializedObject) -> bool:

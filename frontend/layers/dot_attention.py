@@ -59,7 +59,7 @@ class Attention(Layer):
             result = ops.matmul(weights, value)
         if query_mask is not None:
             wide = ops.reshape(as_bool(query_mask), (*query.shape[:2], 1))
-            result = ops.select(wide, result, ops.constant(0, "f32"))
+            result = ops.select(wide, result, ops.constant(0, result.dtype))
         return (result, weights) if return_attention_scores else result
 
     def scores(self, query: Value, key: Value) -> Value:
@@ -147,5 +147,5 @@ def _weights(op: ops.Attention, scores: Value, mask: Value | None) -> Value:
     if mask is not None:
         counts = mask if counts is None else ops.LogicalAnd()(mask, counts)
     if counts is not None:
-        scores = ops.select(counts, scores, ops.constant(LOWEST["f32"], "f32"))
+        scores = ops.select(counts, scores, ops.constant(LOWEST[scores.dtype], scores.dtype))
     return ops.softmax(scores, -1)

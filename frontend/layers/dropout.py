@@ -140,7 +140,7 @@ class GaussianNoise(_Random):
     def call(self, inputs: Value) -> Any:
         if not is_random() or self.stddev == 0:
             return inputs
-        return ops.add(inputs, ops.multiply(normal(inputs.shape, self.seed), self.stddev))
+        return ops.add(inputs, ops.multiply(_noise(inputs, self.seed), self.stddev))
 
 
 class GaussianDropout(_Random):
@@ -156,7 +156,7 @@ class GaussianDropout(_Random):
         if not is_random() or self.rate == 0:
             return inputs
         deviation = math.sqrt(self.rate / (1 - self.rate)) if self.rate < 1 else math.inf
-        noise = ops.multiply(normal(inputs.shape, self.seed), deviation)
+        noise = ops.multiply(_noise(inputs, self.seed), deviation)
         return ops.multiply(inputs, ops.add(noise, 1.0))
 
 
@@ -179,10 +179,15 @@ class AlphaDropout(_Random):
             for dim, length in zip(inputs.shape, given, strict=True)
         )
         kept = ops.GreaterEqual()(uniform(shape, self.seed), ops.constant(self.rate, "f32"))
-        bound = ops.constant(-SELU_BOUND, "f32")
+        bound = ops.constant(-SELU_BOUND, inputs.dtype)
         x = ops.select(ops.broadcast_to(kept, inputs.shape), inputs, bound)
         factor = ((1 - self.rate) * (1 + self.rate * SELU_BOUND**2)) ** -0.5
         return ops.add(ops.multiply(x, factor), factor * SELU_BOUND * self.rate)
+
+
+def _noise(inputs: Value, seed: int | None) -> Value:
+    """Normally distributed random numbers like the inputs."""
+    return ops.cast(normal(inputs.shape, seed), inputs.dtype)
 
 
 class ActivityRegularization(Layer):

@@ -62,7 +62,7 @@ class Embedding(Layer):
 
     def call(self, inputs: Value) -> Any:
         indices = inputs if inputs.dtype in ("i32", "i64") else ops.cast(inputs, "i32")
-        return ops.gather(traced(self.embeddings), indices)
+        return self.as_result(ops.gather(traced(self.embeddings), indices))
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         if not isinstance(inputs, Value) and self.mask_zero:

@@ -35,6 +35,7 @@ class Holder:
     name: str | None
     trainable: bool
     added_losses: list[Any]
+    variable_dtype: Any
     _variables: list[Variable]
     _internal: frozenset[str] = frozenset()
 
@@ -66,8 +67,10 @@ class Holder:
                 remedy="Give the model an Input with the sizes of these axes.",
             )
         start = initializer_of("glorot_uniform" if initializer is None else initializer)
+        autocast = others.get("autocast", True)
+        kept = dtype or self.variable_dtype
         variable = Variable(
-            start, lengths, dtype or "float32", trainable, name=name, path=scoped(name)
+            start, lengths, kept, trainable, autocast, name=name, path=scoped(name)
         )
         attach_penalties(self, variable, regularizer, constraint)
         self._variables.append(variable)

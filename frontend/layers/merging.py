@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, InternalError, ShapeError
+from kerac.ir.types import widest_float
 from kerac.layers.base import Layer, as_float
 from kerac.layers.masks import align, any_along, mask_of
 from kerac.layers.reshaping import product
@@ -16,14 +17,22 @@ EPSILON = 1e-7  # Keras's `backend.epsilon()`
 
 def broadcastable(values: list[Value]) -> list[Value]:
     """The same values of one dtype, with lengths equal or 1 on every axis from the last on."""
-    if len({value.dtype for value in values}) > 1:
-        values = [as_float(value) for value in values]
+    values = promoted(values)
     for position in range(1, max(value.ndim for value in values) + 1):
         dims = [value.shape[-position] for value in values if value.ndim >= position]
         dims = [dim for dim in dims if dim != 1]
         for dim in dims[1:]:
             need_equal(dims[0], dim, f"the lengths of axis {-position}")
     return values
+
+
+def promoted(values: list[Value]) -> list[Value]:
+    """The same values of one dtype: where they differ, the widest of their floating-point ones."""
+    dtypes = {value.dtype for value in values}
+    if len(dtypes) == 1:
+        return values
+    dtype = widest_float(dtypes) or as_float(values[0]).dtype
+    return [ops.cast(value, dtype) for value in values]
 
 
 class Merge(Layer, registered=False):
@@ -227,13 +236,12 @@ def joined(values: list[Value], axis: int) -> Value:
         types = ", ".join(str(value.type) for value in values)
         raise ShapeError(f"cannot concatenate {types} along axis {axis}")
     axis %= ndim
+    values = promoted(values)
     for other in values[1:]:
         for place in range(ndim):
             if place != axis:
                 what = f"lengths of axis {place}, which is not concatenated,"
                 need_equal(values[0].shape[place], other.shape[place], what)
-    if len({value.dtype for value in values}) > 1:
-        values = [as_float(value) for value in values]
     return ops.concatenate(values, axis)
 
 

@@ -9,7 +9,7 @@ from kerac.constraints import MaybeConstraint
 from kerac.initializers import Constant, Start
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, ShapeError
-from kerac.layers.base import Layer, as_float
+from kerac.layers.base import Layer, as_float, as_wide
 from kerac.layers.merging import broadcastable, unit_length
 from kerac.regularizers import MaybeRegularizer
 from kerac.tracing import traced
@@ -32,6 +32,7 @@ class LayerNormalization(Layer):
     """
 
     supports_masking = True
+    autocast = False
 
     axis: int | list[int] = -1
     epsilon: float = 1e-3
@@ -51,17 +52,19 @@ class LayerNormalization(Layer):
         shape = tuple(length_of(input_shape, axis) for axis in self.axis)
         self.gamma = self.beta = None
         if self.scale or self.rms_scaling:
-            self.gamma = self.add_weight("gamma", shape, self.gamma_initializer)
+            self.gamma = self.add_weight("gamma", shape, self.gamma_initializer, autocast=False)
         if self.center and not self.rms_scaling:
-            self.beta = self.add_weight("beta", shape, self.beta_initializer)
+            self.beta = self.add_weight("beta", shape, self.beta_initializer, autocast=False)
 
     def call(self, inputs: Value) -> Value:
-        x = as_float(inputs)
+        return self.as_result(self._normalized(as_wide(inputs)))
+
+    def _normalized(self, x: Value) -> Value:
         given = [self.axis] if isinstance(self.axis, int) else self.axis
         axes = tuple(sorted({axis_of(axis, x) for axis in given}))
         shape = tuple(x.shape[axis] for axis in axes)
         gamma, beta = (
-            None if weight is None else ops.reshape(traced(weight), shape)
+            None if weight is None else ops.reshape(ops.cast(traced(weight), x.dtype), shape)
             for weight in (self.gamma, self.beta)
         )
         if not self.rms_scaling:
@@ -81,6 +84,7 @@ class GroupNormalization(Layer):
     """
 
     supports_masking = True
+    autocast = False
 
     groups: int = 32
     axis: int = -1
@@ -108,20 +112,28 @@ class GroupNormalization(Layer):
         if channels is not None and channels % self.groups:
             raise ShapeError(f"{channels} channels do not divide into {self.groups} groups")
         shape = (channels,)
-        self.gamma = self.add_weight("gamma", shape, self.gamma_initializer) if self.scale else None
-        self.beta = self.add_weight("beta", shape, self.beta_initializer) if self.center else None
+        self.gamma = self.beta = None
+        if self.scale:
+            self.gamma = self.add_weight("gamma", shape, self.gamma_initializer, autocast=False)
+        if self.center:
+            self.beta = self.add_weight("beta", shape, self.beta_initializer, autocast=False)
 
     def call(self, inputs: Value) -> Value:
-        x = as_float(inputs)
+        return self.as_result(self._normalized(as_wide(inputs)))
+
+    def _normalized(self, x: Value) -> Value:
         axis = axis_of(self.axis, x)
         before, channels, after = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
         grouped = ops.reshape(x, (*before, self.groups, channels // self.groups, *after))
         axes = tuple(place for place in range(1, grouped.ndim) if place != axis)
         result = ops.reshape(ops.LayerNorm(axes, self.epsilon)(grouped), x.shape)
         along = (channels, *(1,) * len(after))
-        if self.gamma is not None:
-            result = ops.multiply(result, ops.reshape(traced(self.gamma), along))
-        return ops.add(result, ops.reshape(traced(self.beta), along)) if self.beta else result
+        gamma, beta = (
+            None if weight is None else ops.reshape(ops.cast(traced(weight), x.dtype), along)
+            for weight in (self.gamma, self.beta)
+        )
+        scaled = result if gamma is None else ops.multiply(result, gamma)
+        return scaled if beta is None else ops.add(scaled, beta)
 
 
 class RMSNormalization(Layer):
@@ -136,12 +148,13 @@ class RMSNormalization(Layer):
         self.scale = self.add_weight("scale", shape, "ones")
 
     def call(self, x: Value) -> Value:
-        x = as_float(x)
+        wide = as_wide(x)
         given = [self.axis] if isinstance(self.axis, int) else self.axis
         axes = tuple(sorted({axis_of(axis, x) for axis in given}))
-        squares = ops.reduce_mean(ops.Square()(x), axes, keepdims=True)
-        scaled = ops.multiply(x, ops.Rsqrt()(ops.add(squares, self.epsilon)))
-        return ops.multiply(*broadcastable([scaled, traced(self.scale)]))
+        squares = ops.reduce_mean(ops.Square()(wide), axes, keepdims=True)
+        scaled = ops.multiply(wide, ops.Rsqrt()(ops.add(squares, self.epsilon)))
+        scale = ops.cast(traced(self.scale), wide.dtype)
+        return self.as_result(ops.multiply(*broadcastable([scaled, scale])))
 
 
 class UnitNormalization(Layer):
@@ -152,10 +165,10 @@ class UnitNormalization(Layer):
     axis: int | list[int] = -1
 
     def call(self, inputs: Value) -> Value:
-        x = as_float(inputs)
+        x = as_wide(inputs)
         given = [self.axis] if isinstance(self.axis, int) else self.axis
         axes = tuple(sorted({axis_of(axis, x) for axis in given}))
-        return unit_length(x, axes, 1e-12)
+        return self.as_result(unit_length(x, axes, 1e-12))
 
 
 class LayerScale(Layer):

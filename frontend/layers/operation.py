@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
 from kerac.configured import fields
+from kerac.dtype_policies import DTypePolicy
 from kerac.layers.base import REGISTRY, Layer
+from kerac.layers.dtypes import float32_only
 from kerac.names import automatic_name
 
 
@@ -14,6 +17,7 @@ class Operation(Layer, registered=False):
 
     module: ClassVar[str] = "keras.src.ops.numpy"
     class_name: ClassVar[str] = ""
+    autocast = False
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         """Put the operation into the table, as `ops.Add` for the class `AddOperation`."""
@@ -26,6 +30,14 @@ class Operation(Layer, registered=False):
         if kwargs.get("name") is None:
             kwargs["name"] = automatic_name(self.class_name)
         return super()._by_name(args, kwargs)
+
+    def _settled_dtype(self, given: Any, name: str) -> Any:
+        self._dtype_policy = DTypePolicy("float32")
+        return float32_only(given, self.class_name, name)
+
+    def _computing(self) -> AbstractContextManager[None]:
+        """Operations have no dtype of their own: results follow from operands."""
+        return nullcontext()
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

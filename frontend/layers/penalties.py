@@ -41,8 +41,8 @@ def penalize_outputs(layer: Layer, outputs: Any) -> None:
     if layer.activity_regularizer is None or not current_trace().in_place:
         return
     for value in leaves(outputs):
-        if isinstance(value, Value) and value.dtype == "f32":
-            penalty = layer.activity_regularizer(value)
+        if isinstance(value, Value) and value.tensor_type.is_float:
+            penalty = layer.activity_regularizer(ops.cast(value, "f32"))
             if value.ndim:
                 penalty = ops.divide(penalty, batch_size(value))
             current_trace().losses.append(penalty)

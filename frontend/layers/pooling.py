@@ -136,9 +136,9 @@ class GlobalAveragePooling1D(GlobalPooling):
         batch, length = mask.shape
         kept = ops.reshape(as_bool(mask), (batch, length, 1) if steps == 1 else (batch, 1, length))
         sums = ops.reduce_sum(
-            ops.select(kept, x, ops.constant(0.0, "f32")), (steps,), self.keepdims
+            ops.select(kept, x, ops.constant(0.0, x.dtype)), (steps,), self.keepdims
         )
-        counts = ops.reduce_sum(ops.cast(kept, "f32"), (steps,), self.keepdims)
+        counts = ops.reduce_sum(ops.cast(kept, x.dtype), (steps,), self.keepdims)
         return ops.divide(sums, counts)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:

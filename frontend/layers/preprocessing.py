@@ -60,9 +60,10 @@ class Rescaling(Layer):
                 ) from None
 
     def call(self, inputs: Value) -> Any:
-        scale, offset = (np.asarray(x, "float32") for x in (self.scale, self.offset))
-        x = ops.multiply(as_float(inputs), ops.constant(scale))
-        return ops.add(x, ops.constant(offset)) if offset.any() else x
+        x = as_float(inputs)
+        scale, offset = (np.asarray(number, "float32") for number in (self.scale, self.offset))
+        x = ops.multiply(x, ops.cast(ops.constant(scale), x.dtype))
+        return ops.add(x, ops.cast(ops.constant(offset), x.dtype)) if offset.any() else x
 
 
 class Normalization(Layer):
@@ -147,7 +148,7 @@ class Normalization(Layer):
 
     def call(self, inputs: Value) -> Any:
         x = as_float(inputs)
-        mean, variance = self._statistics(x)
+        mean, variance = (ops.cast(found, x.dtype) for found in self._statistics(x))
         deviation = ops.maximum(ops.Sqrt()(variance), EPSILON)
         if self.invert:
             return ops.add(mean, ops.multiply(x, deviation))

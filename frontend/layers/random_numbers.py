@@ -47,7 +47,7 @@ def kept(x: Value, rate: float, numbers: Value) -> Value:
     if rate >= 1:
         return ops.multiply(x, 0.0)
     is_kept = ops.GreaterEqual()(numbers, ops.constant(rate, "f32"))
-    return ops.multiply(x, ops.multiply(ops.cast(is_kept, "f32"), 1 / (1 - rate)))
+    return ops.multiply(x, ops.multiply(ops.cast(is_kept, x.dtype), 1 / (1 - rate)))
 
 
 def dropped(x: Value, rate: float, seed: int | None, shared_axes: tuple[int, ...] = ()) -> Value:

@@ -137,6 +137,7 @@ class CellLayer(Recurrent, registered=False):
             **{name: getattr(self, name) for name in own},
             name=snake_case(self.cell_class.__name__),
             trainable=self.trainable,
+            dtype=self.dtype_policy,
         )
 
 

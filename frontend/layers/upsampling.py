@@ -9,7 +9,7 @@ import numpy as np
 
 from kerac.ir import Value, ops
 from kerac.ir.dims import Dim, DimLike
-from kerac.layers.base import Layer, as_float
+from kerac.layers.base import Layer, as_wide
 from kerac.layers.data_format import GivenDataFormat, from_last, spatial_axes, to_last
 from kerac.layers.spatial import Sizes, check_ndim, sizes
 
@@ -76,8 +76,9 @@ class UpSampling2D(UpSampling):
     def call(self, inputs: Value) -> Value:
         if self.interpolation == "nearest":
             return super().call(inputs)
-        x = to_last(as_float(inputs), self.data_format)
-        return from_last(interpolate(x, self.size, self.interpolation), self.data_format)  # type: ignore[arg-type]
+        x = to_last(as_wide(inputs), self.data_format)
+        larger = interpolate(x, self.size, self.interpolation)  # type: ignore[arg-type]
+        return self.as_result(from_last(larger, self.data_format))
 
 
 class UpSampling3D(UpSampling):
@@ -104,7 +105,7 @@ def interpolate(x: Value, factors: tuple[int, int], interpolation: str) -> Value
     batch, height, width, channels = x.shape
     rows, columns = (phase_weights(factor, interpolation) for factor in factors)
     phases = np.einsum("hp,wq->hwpq", rows, columns).reshape(len(rows), len(columns), 1, -1)
-    kernel = ops.constant(np.tile(phases, (1, 1, 1, channels)).astype(np.float32))
+    kernel = ops.constant(np.tile(phases, (1, 1, 1, channels)), x.dtype)
     padding = tuple((len(weights) // 2, len(weights) // 2) for weights in (rows, columns))
     pixels = ops.Convolution(padding=padding, groups=channels)(x, kernel)
     apart = ops.reshape(pixels, (batch, height, width, channels, *factors))
@@ -112,7 +113,7 @@ def interpolate(x: Value, factors: tuple[int, int], interpolation: str) -> Value
     ordered = ops.transpose(apart, (0, 1, 4, 2, 5, 3))
     larger = ops.reshape(ordered, (batch, height * factors[0], width * factors[1], channels))
     for axis, weights in ((1, rows), (2, columns)):
-        larger = ops.divide(larger, border_sums(x.shape[axis], weights, axis))
+        larger = ops.divide(larger, ops.cast(border_sums(x.shape[axis], weights, axis), x.dtype))
     return larger
 
 

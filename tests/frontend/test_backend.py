@@ -8,7 +8,7 @@ import pytest
 
 import kerac
 from kerac import backend as K  # noqa: N812 - as scripts call it
-from kerac.ir.errors import CompileError, UnsupportedError
+from kerac.ir.errors import CompileError
 
 
 @pytest.fixture
@@ -25,9 +25,11 @@ def test_settings() -> None:
     K.set_epsilon(1e-3)
     assert K.epsilon() == 1e-3
     K.set_epsilon(1e-7)
+    K.set_floatx("float16")
+    assert K.cast_to_floatx([1]).dtype == np.float16
     K.set_floatx("float32")
-    with pytest.raises(UnsupportedError, match="set to 'float16'"):
-        K.set_floatx("float16")
+    with pytest.raises(CompileError, match="set to 'int32'"):
+        K.set_floatx("int32")
     with pytest.raises(CompileError, match="set to 'middle'"):
         K.set_image_data_format("middle")
 

@@ -70,7 +70,7 @@ def test_names_count_as_in_keras() -> None:
         (lambda: layers.Dense(True), CompileError, "units is True, but an integer is expected"),
         (lambda: layers.Dense(2, unit=3), UnsupportedError, "(?s)no argument 'unit'.*'units'"),
         (lambda: layers.Dense(2, units=3), CompileError, "two values for the argument 'units'"),
-        (lambda: layers.Dense(2, dtype="float16"), UnsupportedError, "computes in float32"),
+        (lambda: layers.Dense(2, dtype="int32"), UnsupportedError, "computes in floating point"),
         (lambda: layers.Dense(2, kernel_initializer="he"), UnsupportedError, "no initializer 'he'"),
         (lambda: layers.Dense(2, activation=3), CompileError, "3 is no activation"),
         (lambda: layers.Dense(2)(layers.Input((None,))), CompileError, "must be known"),

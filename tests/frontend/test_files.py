@@ -265,17 +265,17 @@ def test_replacements_for_unknown_layers(tmp_path: Path) -> None:
         assert isinstance(model.layers[3], kerac.layers.ReLU)
 
 
-def test_all_layers_of_other_dtypes_are_listed_at_once(tmp_path: Path) -> None:
+def test_all_layers_of_quantized_dtypes_are_listed_at_once(tmp_path: Path) -> None:
     model = keras.Sequential(
         [
             keras.Input((4,)),
-            keras.layers.Dense(3, dtype="mixed_float16", name="a"),
+            keras.layers.Dense(3, dtype="int8_from_float32", name="a"),
             keras.layers.Dense(3, name="b"),
-            keras.layers.Dense(3, dtype="bfloat16", name="c"),
+            keras.layers.Dense(3, dtype="int8_from_mixed_bfloat16", name="c"),
         ]
     )
     model.save(tmp_path / "m.keras")
-    with pytest.raises(UnsupportedError, match=r"(?s)2 layers.*a: mixed_float16.*c: bfloat16"):
+    with pytest.raises(UnsupportedError, match=r"(?s)2 layers.*a: Quantized.*c: Quantized"):
         kerac.models.load_model(tmp_path / "m.keras")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def test_the_scale_of_the_loss_follows_what_gradients_allow(tmp_path: Path) -> N
         inner = k.optimizers.SGD(0.01)
         # 2^26 is too much for float16, so that the first steps are skipped
         return k.optimizers.LossScaleOptimizer(
-            inner, initial_scale=2.0**26, dynamic_growth_steps=10
+            inner, initial_scale=2.0**26, dynamic_growth_steps=4
         )
 
     theirs, ours = pair("mixed_float16", optimizer, tmp_path)
@@ -91,7 +92,7 @@ def test_the_scale_of_the_loss_follows_what_gradients_allow(tmp_path: Path) -> N
                 assert (old == new).all() == variable.trainable, variable.path
     assert scales[1] == scales[0]
     assert min(scales[1]) < 2.0**26
-    assert scales[1][-1] > min(scales[1])
+    assert any(after > before for before, after in pairwise(scales[1]))
     ours.save(tmp_path / "ours.keras")
     theirs.save(tmp_path / "theirs.keras")
     for k, name in ((keras, "ours"), (kerac, "theirs"), (kerac, "ours")):

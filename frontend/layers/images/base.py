@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from kerac.ir import Value, ops
 from kerac.ir.dims import DimLike
 from kerac.ir.errors import CompileError, ShapeError, UnsupportedError
-from kerac.layers.base import Layer, as_float
+from kerac.layers.base import Layer
 from kerac.layers.calling import trains_on_arrays
 from kerac.layers.data_format import GivenDataFormat, from_last, to_last
 from kerac.layers.random_numbers import is_random, uniform
@@ -81,11 +81,11 @@ class ImageLayer(Layer, keyword_only=True, registered=False):
             raise ShapeError(f"the input must be images of 3 or 4 axes, but is {inputs.type}")
         single = inputs.ndim == 3
         batch = ops.reshape(inputs, (1, *inputs.shape)) if single else inputs
-        return to_last(as_float(batch), self.data_format)
+        return to_last(ops.cast(batch, "f32"), self.data_format)
 
     def _like(self, inputs: Value, images: Value) -> Value:
         """Images with axes as the input has them."""
-        outputs = from_last(images, self.data_format)
+        outputs = from_last(self.as_result(images), self.data_format)
         return ops.reshape(outputs, outputs.shape[1:]) if inputs.ndim == 3 else outputs
 
     def draw(self, images: Value) -> Drawn:

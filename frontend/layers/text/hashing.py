@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from kerac.dtype_policies import DTypePolicy
 from kerac.ir.errors import CompileError, ShapeError
 from kerac.ir.types import TensorType
 from kerac.layers.categories import Encoding, refuse_sparse
-from kerac.layers.dtypes import dtype_of, policy
 from kerac.layers.text.base import Array, TextLayer, encoded_array, encoded_type, texts_of
 from kerac.layers.text.hashes import crossed, farmhash64, siphash24
 
@@ -27,7 +27,7 @@ class _Bins(TextLayer, registered=False):
         name = given.get("config", {}).get("name") if isinstance(given, dict) else given
         name = getattr(name, "config", {}).get("name", name)
         if name not in ("int32", "int64"):
-            found["dtype"] = dtype_of(given, type(self).__name__, found["name"])
+            found["dtype"] = self._settled_dtype(given, found["name"])
         return found
 
     def __post_init__(self) -> None:
@@ -74,7 +74,7 @@ class Hashing(_Bins):
             )
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"dtype": policy(self.result_dtype())}
+        return super().get_config() | {"dtype": DTypePolicy(self.result_dtype()).serialize()}
 
     def encode(self, inputs: Any) -> Array:
         array = np.asarray(inputs)
