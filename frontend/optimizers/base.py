@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -30,38 +29,8 @@ from kerac.names import automatic_name
 from kerac.optimizers.clipping import clip
 from kerac.optimizers.rate import as_scalar, declare, write
 from kerac.optimizers.schedules import InverseTimeDecay, LearningRateSchedule
+from kerac.optimizers.slots import Moment, Slot, Slots
 from kerac.variable import Variable
-
-Slots = dict[str, Value]
-
-
-@dataclass(frozen=True)
-class Slot:
-    """State that every weight has, and how it begins; None stands for the weight's own value."""
-
-    name: str
-    initial: float | None = 0.0
-
-
-@dataclass
-class Moment:
-    """What all weights share in one step, f32 scalars; `step` counts from 1.
-
-    A weight of another dtype sees them in its own.
-    """
-
-    iterations: Value
-    learning_rate: Value
-    step: Value
-    shared: Slots = field(default_factory=dict)
-
-    def in_dtype(self, dtype: str) -> Moment:
-        """The same numbers in the dtype of a weight."""
-        if dtype == "f32":
-            return self
-        shared = {name: ops.cast(value, dtype) for name, value in self.shared.items()}
-        rate, step = (ops.cast(value, dtype) for value in (self.learning_rate, self.step))
-        return Moment(self.iterations, rate, step, shared)
 
 
 class Optimizer(Configured, keyword_only=True):

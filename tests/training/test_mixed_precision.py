@@ -26,7 +26,7 @@ def _policies() -> Any:
 
 
 def network(k: Any, policy: str) -> Any:
-    """Convolutions, a recurrence and attention; probabilities are float32."""
+    """Convolutions, normalizations and a recurrence; probabilities are float32."""
     k.config.set_dtype_policy(policy)
     layers = k.layers
     x = k.Input((6, 6, 2))
@@ -34,7 +34,7 @@ def network(k: Any, policy: str) -> Any:
     y = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(y))
     y = layers.MaxPooling2D()(layers.Conv2D(8, 3, padding="same", activation="silu")(y))
     y = layers.Reshape((9, 8))(y)
-    y = layers.LayerNormalization()(layers.Add()([y, layers.MultiHeadAttention(2, 4)(y, y)]))
+    y = layers.LayerNormalization()(layers.Add()([y, layers.Dense(8, activation="gelu")(y)]))
     y = layers.GRU(8)(y)
     return k.Model(x, layers.Dense(CLASSES, activation="softmax", dtype="float32")(y))
 
