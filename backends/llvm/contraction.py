@@ -17,6 +17,7 @@ from kerac.backends.llvm.run_time_packing import (
     pays,
 )
 from kerac.backends.llvm.summed_product import lower_sum_over_rows, sums_many_rows
+from kerac.backends.llvm.widening import widened
 from kerac.ir.dims import DimLike
 from kerac.ir.graph import Value
 from kerac.ir.ops.contraction import Dense, Matmul
@@ -33,8 +34,7 @@ def lower_dense(lowering: Lowering, group: Group) -> None:
 
 def multiply_rows(lowering: Lowering, group: Group, leading: Shape, kernel: Value) -> None:
     """One kernel for x[*leading, C] times a matrix [C, F], which is packed where it pays."""
-    anchor = group.head
-    x = anchor.operands[0]
+    x = widened(lowering, group.head.operands[0])
     inputs, columns = kernel.shape[-2:]
     rows = split_rows(leading)
     packed = packed_weights(lowering, group, kernel, rows.inner)
@@ -71,7 +71,7 @@ def lower_matmul(lowering: Lowering, group: Group) -> None:
         lower_sum_over_rows(lowering, group)
         return
     anchor, op = group.head, group.head_op(Matmul)
-    a, b = anchor.operands
+    a, b = widened(lowering, anchor.operands[0]), anchor.operands[1]
     *outer, inner, columns = anchor.shape
     depth = a.shape[-2] if op.transpose_a else a.shape[-1]
     rows = Rows(prod(outer, start=1), inner, len(outer))

@@ -39,6 +39,7 @@ from kerac.backends.llvm.register_tiles import (
 )
 from kerac.backends.llvm.run_time_packing import packed_weights
 from kerac.backends.llvm.schedule import likely_tiles
+from kerac.backends.llvm.widening import widened
 from kerac.backends.llvm.window import (
     Axis,
     Reached,
@@ -52,7 +53,7 @@ from kerac.backends.llvm.winograd_stripes import choose_form, lower_transformed
 from kerac.ir.dims import known_dim
 from kerac.ir.graph import Value
 from kerac.ir.ops.convolution import Convolution
-from kerac.ir.types import computing_dtype
+from kerac.ir.types import NARROW, computing_dtype
 
 
 @lowers(Convolution, reads_pieces=(0, 3))
@@ -76,6 +77,8 @@ def lower_convolution(lowering: Lowering, group: Group) -> None:
     if is_depthwise(op, kernel):
         lower_depthwise(lowering, group, axes, copy)
     else:
+        if copy is None and x.dtype in NARROW:
+            copy = lowering.buffer(widened(lowering, x))
         _Direct(lowering, group, axes, copy, pool).emit()
 
 
@@ -126,7 +129,7 @@ class _Direct:
     lowering: Lowering
     group: Group
     axes: list[Axis]
-    copy: Buffer | None  # of x, padded along the last axis
+    copy: Buffer | None  # of x, padded along the last axis or widened
     pool: Group | None  # that follows in the same kernel
 
     def __post_init__(self) -> None:

@@ -18,6 +18,7 @@ from kerac.backends.llvm.pointwise import strides
 from kerac.backends.llvm.register_tiles import fused_multiply_add, registers
 from kerac.backends.llvm.schedule import Tile, choose_tile
 from kerac.backends.llvm.summed_product import add_parts
+from kerac.backends.llvm.widening import widened
 from kerac.ir.dims import DimLike
 from kerac.ir.ops.convolution_gradient import ConvolutionKernelGradient
 from kerac.ir.types import TensorType, computing_dtype, known_shape
@@ -49,7 +50,7 @@ class _Sums:
         x, g = group.head.operands
         self.x_shape, self.g_shape = x.shape, g.shape
         self.k = lowering.kernel(group, "kernel_gradient")
-        self.x, self.g = self.k.read(x), self.k.read(g)
+        self.x, self.g = self.k.read(widened(lowering, x)), self.k.read(g)
         self.parts = self.k.write(parts)
         self.columns = self.shape[-1] // self.op.groups
         self.tile = choose_tile(

@@ -151,6 +151,8 @@ class Lowering:
         self._made: set[Value] = set()
         self.pieces: Mapping[Value, Piece] = {}
         self._apart: set[Value] = set()
+        self.wide: dict[Value, Value] = {}
+        """Copies in f32 of values of narrow dtypes."""
         self._constants: dict[tuple[int, str], Buffer] = {}
         self.packed = {} if packed is None else packed
         self.schedules = Schedules() if schedules is None else schedules

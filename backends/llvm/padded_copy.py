@@ -14,7 +14,7 @@ from kerac.backends.llvm.plan import Buffer
 from kerac.backends.llvm.window import Axis
 from kerac.ir.dims import DimLike
 from kerac.ir.graph import Value
-from kerac.ir.types import TensorType
+from kerac.ir.types import TensorType, computing_dtype
 
 # elements on the last axis, above which the border is padded instead of being laid out
 WIDE_WINDOW = 15
@@ -29,7 +29,7 @@ def pad_last_axis(lowering: Lowering, x: Value, axes: list[Axis]) -> tuple[Buffe
     """A copy of x with zeros around its last spatial axis, and the axes of that copy."""
     last = axes[-1]
     length = last.length + last.before + last.after
-    padded = x.tensor_type.with_shape((*x.shape[:-2], length, x.shape[-1]))
+    padded = TensorType(computing_dtype(x.dtype), (*x.shape[:-2], length, x.shape[-1]))
     buffer = lowering.scratch(padded, "padded")
     copy_padded(lowering, x, padded, last.before, buffer)
     return buffer, [
@@ -68,7 +68,7 @@ def copy_padded(
             sink_start = k.add(start, k.multiply(channels, k.add(w, offset)))
 
             def vector(i: Index, lanes: int, mask: Mask) -> None:
-                value = k.load(source, k.add(source_start, i), lanes, mask)
+                value = k.widened(k.load(source, k.add(source_start, i), lanes, mask))
                 k.store(sink, k.add(sink_start, i), value, mask)
 
             for_each_vector(k, "i", length, vector)

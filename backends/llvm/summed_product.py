@@ -20,6 +20,7 @@ from kerac.backends.llvm.plan import Buffer
 from kerac.backends.llvm.pointwise import Position, epilogue_shapes, offset
 from kerac.backends.llvm.register_tiles import fused_multiply_add, registers
 from kerac.backends.llvm.schedule import choose_tile
+from kerac.backends.llvm.widening import widened
 from kerac.ir.dims import DimLike, known_dim, substitute, symbols_of
 from kerac.ir.graph import Value
 from kerac.ir.ops.contraction import Matmul
@@ -85,7 +86,8 @@ class _Sums:
         self.lowering, self.k = lowering, lowering.kernel(group)
         self.depth = anchor.operands[0].shape[0]
         self.rows, self.columns = known_shape(anchor.shape)
-        self.left, self.right = map(self.k.read, anchor.operands)
+        a, b = anchor.operands
+        self.left, self.right = self.k.read(widened(lowering, a)), self.k.read(b)
         self.parts = self.k.write(parts)
         self.kind = Kind(parts.type.dtype, self.k.lanes)
         self.tile = choose_tile(self.k.target, self.rows, -(-self.columns // self.k.lanes), 4)

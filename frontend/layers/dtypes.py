@@ -11,6 +11,7 @@ from kerac.dtype_policies import DTypePolicy, DTypePolicyMap
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, UnsupportedError
 from kerac.ir.types import FLOATS, computing_dtype, dtype_name
+from kerac.names import scoped
 from kerac.tracing import computing, current_trace
 
 
@@ -55,6 +56,8 @@ class WithDTypes:
 
     def _computing(self) -> AbstractContextManager[None]:
         """Where the layer's dtypes hold."""
+        if isinstance(self._dtype_policy, DTypePolicyMap) and not self.path:
+            self.path = "/".join(scoped("").split("/")[:-1])
         compute, is_mixed = self.compute_dtype, self.compute_dtype != self.variable_dtype
         return computing(dtype_name(compute), is_mixed, self.autocast)
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import kerac
+from kerac.ir.errors import CompileError
 from tests.compare import assert_close
 
 Make = Callable[[Any], Any]
@@ -144,3 +145,56 @@ def test_models_of_a_policy_go_both_ways(policy: str, tmp_path: Path) -> None:
     ours.save(tmp_path / "ours.keras")
     again = keras.models.load_model(tmp_path / "ours.keras")
     compare(again.predict(x, verbose=0), expected, 1e-6)
+
+
+def test_policies_are_those_of_keras() -> None:
+    for name in (*POLICIES, "float32", "float64"):
+        theirs, ours = keras.DTypePolicy(name), kerac.DTypePolicy(name)
+        assert (ours.name, ours.compute_dtype) == (theirs.name, theirs.compute_dtype)
+        assert ours.variable_dtype == theirs.variable_dtype
+        assert repr(ours) == repr(theirs)
+        serialized = kerac.dtype_policies.serialize(ours)
+        assert serialized == keras.dtype_policies.serialize(theirs)
+        for given in (name, theirs, serialized, ours, ours.get_config() | {}):
+            if given != {"name": name}:
+                assert kerac.dtype_policies.get(given) == ours
+        assert keras.dtype_policies.deserialize(serialized) == theirs
+    assert kerac.dtype_policies.get(np.float64).name == "float64"
+    names = {name for name in dir(keras.mixed_precision) if not name.startswith("_")}
+    assert names <= set(dir(kerac.mixed_precision))
+
+
+def test_the_global_policy_is_that_of_layers_without_one() -> None:
+    kerac.mixed_precision.set_global_policy("mixed_bfloat16")
+    assert kerac.config.dtype_policy() == kerac.mixed_precision.global_policy()
+    layer = kerac.layers.Dense(3)
+    assert (layer.compute_dtype, layer.dtype) == ("bfloat16", "float32")
+    assert layer(np.ones((2, 4), np.float32)).dtype.name == "bfloat16"
+    own = kerac.layers.Dense(3, dtype="float64")
+    assert own(np.ones((2, 4), np.float32)).dtype == "float64"
+    assert own.kernel.dtype == "float64"
+    assert kerac.layers.LSTM(3, dtype="float16").cell.compute_dtype == "float16"
+
+
+def test_a_map_chooses_by_the_paths_of_layers() -> None:
+    policies: Any = {"first": keras.DTypePolicy("bfloat16"), "block/.*": "mixed_float16"}
+    maps = [k.dtype_policies.DTypePolicyMap("float32") for k in (keras, kerac)]
+    for found in maps:
+        for key, policy in policies.items():
+            found[key] = getattr(policy, "name", policy)
+    theirs, ours = maps
+    for path in ("first", "block/dense", "block", "other"):
+        assert ours[path].name == theirs[path].name
+    assert kerac.dtype_policies.get(theirs) == ours
+    again = kerac.dtype_policies.deserialize(kerac.dtype_policies.serialize(ours))
+    assert again == ours
+    layer = kerac.layers.Dense(3, dtype=ours, name="first")
+    assert layer(kerac.Input((4,))).dtype == "bfloat16"
+    assert layer.kernel.dtype == "bfloat16"
+    assert kerac.layers.Dense.from_config(layer.get_config()).dtype_policy == ours
+
+
+@pytest.mark.parametrize("given", ["int8_from_float32", "mixed", 3.5, "int32"])
+def test_what_is_no_policy_for_layers_is_refused(given: Any) -> None:
+    with pytest.raises(CompileError, match="Dense 'd'"):
+        kerac.layers.Dense(3, dtype=given, name="d")

@@ -51,13 +51,16 @@ def pair(policy: str, optimizer: Any, path: Path) -> tuple[Any, Any]:
     return theirs, ours
 
 
-# how far losses and weights end from Keras's; numbers of 16 bits are rounded at other places
-TOLERANCES = {"mixed_bfloat16": (3e-2, 2e-2), "mixed_float16": (4e-3, 5e-3)}
+# how far losses and weights end from Keras's, the latter as parts of the ways that weights went;
+# numbers of 16 bits are rounded at other places
+TOLERANCES = {"mixed_bfloat16": (1e-2, 0.2), "mixed_float16": (2e-3, 0.03)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", TOLERANCES)
 def test_fifty_steps_end_near_those_of_keras(policy: str, tmp_path: Path) -> None:
-    theirs, ours = pair(policy, lambda k: k.optimizers.SGD(0.05, momentum=0.9), tmp_path)
+    theirs, ours = pair(policy, lambda k: k.optimizers.SGD(0.01, momentum=0.9), tmp_path)
+    start = ours.get_weights()
     histories = [
         model.fit(X, Y, SIZE, shuffle=False, verbose=0).history for model in (theirs, ours)
     ]
@@ -65,10 +68,13 @@ def test_fifty_steps_end_near_those_of_keras(policy: str, tmp_path: Path) -> Non
     np.testing.assert_allclose(histories[1]["loss"], histories[0]["loss"], rtol=to_loss)
     assert type(ours.optimizer).__name__ == type(theirs.optimizer).__name__
     assert {v.dtype for v in ours.weights} == {"float32"}
-    for mine, other in zip(ours.weights, theirs.weights, strict=True):
-        wanted = np.asarray(other)
-        size = max(np.abs(wanted).max(), 0.1)
-        assert np.abs(mine.numpy() - wanted).max() <= to_weights * size, mine.path
+    ends = [[np.asarray(v) for v in model.weights] for model in (theirs, ours)]
+    apart, way = (_distance(*pair) for pair in (ends, (start, ends[0])))
+    assert apart <= to_weights * way
+
+
+def _distance(one: list[Any], other: list[Any]) -> float:
+    return float(np.sqrt(sum(((x - y) ** 2).sum() for x, y in zip(one, other, strict=True))))
 
 
 def test_the_scale_of_the_loss_follows_what_gradients_allow(tmp_path: Path) -> None:
