@@ -9,7 +9,7 @@ import numpy as np
 
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, ShapeError
-from kerac.layers.base import Layer, as_float
+from kerac.layers.base import Layer
 from kerac.layers.spatial import positive
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -57,7 +57,7 @@ class MelSpectrogram(Layer):
     def call(self, inputs: Value) -> Value:
         if inputs.ndim not in (1, 2):
             raise ShapeError(f"the input must have 1 or 2 axes, but is {inputs.type}")
-        x = as_float(inputs)
+        x = ops.cast(inputs, "f32")
         x = ops.reshape(x, (*x.shape, 1) if inputs.ndim == 2 else (1, *x.shape, 1))
         energies = self._energies(self._reflected(x))
         weights = mel_weights(
@@ -66,7 +66,7 @@ class MelSpectrogram(Layer):
         )  # fmt: skip
         bands = ops.dense(energies, ops.constant(weights))
         bands = self._decibels(bands) if self.power_to_db else bands
-        found = ops.transpose(bands, (0, 2, 1))
+        found = self.as_result(ops.transpose(bands, (0, 2, 1)))
         return ops.reshape(found, found.shape[1:]) if inputs.ndim == 1 else found
 
     def _reflected(self, x: Value) -> Value:
