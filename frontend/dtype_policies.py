@@ -190,8 +190,8 @@ def get(identifier: Any) -> DTypePolicy:
     if isinstance(identifier, DTypePolicy):
         return identifier
     if hasattr(identifier, "get_config"):  # Keras's own, of which one is a mapping
-        name = type(identifier).__name__
-        return deserialize({"class_name": name, "config": identifier.get_config()})
+        kind = type(identifier).__name__
+        return deserialize({"class_name": kind, "config": identifier.get_config()})
     if isinstance(identifier, Mapping | SerializedObject):
         return deserialize(identifier)
     name = getattr(identifier, "name", None) or getattr(identifier, "__name__", None)

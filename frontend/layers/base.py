@@ -23,6 +23,7 @@ from kerac.configured import Configured, fields
 from kerac.convert import plain
 from kerac.ir import Value
 from kerac.ir.errors import CompileError, UnsupportedError
+from kerac.ir.types import FLOATS
 from kerac.layers.arguments import bind_call, call_signature
 from kerac.layers.calling import (
     call_on_arrays,
@@ -31,7 +32,7 @@ from kerac.layers.calling import (
     has_symbols,
     output_shape,
 )
-from kerac.layers.dtypes import FLOATS, WithDTypes, as_computed, as_float, as_wide
+from kerac.layers.dtypes import WithDTypes, as_computed, as_float, as_wide
 from kerac.layers.holding import Holder, each
 from kerac.layers.masks import fill_masks, set_masks
 from kerac.layers.penalties import penalize_outputs

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
-from kerac import backend, dtype_policies
+from kerac import backend, dtype_policies, dtypes
 from kerac.dtype_policies import DTypePolicy, DTypePolicyMap
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError, UnsupportedError
@@ -72,7 +72,7 @@ def policy_of(given: Any, class_name: str, name: str) -> DTypePolicy:
         found = dtype_policies.get(given)
     except CompileError as error:
         raise error.with_details(thing=f"{class_name} {name!r}") from None
-    if found.compute_dtype not in backend.FLOATS:
+    if found.compute_dtype not in dtypes.FLOATS:
         raise UnsupportedError(
             f"{class_name} {name!r}: has dtype {found.name!r}, but computes in floating point",
             remedy=dtype_policies.REMEDY,

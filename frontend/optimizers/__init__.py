@@ -11,10 +11,11 @@ from kerac.lookup import find, table_of
 from kerac.optimizers import schedules
 from kerac.optimizers.adam import Adam, Adamax, AdamW, Lamb, Nadam, ScheduleFreeAdamW
 from kerac.optimizers.adaptive import Adadelta, Adafactor, Adagrad, Ftrl, RMSprop
-from kerac.optimizers.base import Moment, Optimizer, Slot
+from kerac.optimizers.base import Optimizer
 from kerac.optimizers.loss_scale import LossScaleOptimizer
 from kerac.optimizers.muon import Muon
 from kerac.optimizers.sgd import SGD, Lion
+from kerac.optimizers.slots import Moment, Slot
 
 CLASSES: tuple[type[Configured], ...] = (
     *(SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Adamax, Nadam, Lamb, Ftrl, Lion),

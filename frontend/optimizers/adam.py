@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError
-from kerac.optimizers.base import Moment, Optimizer, Slot, Slots
+from kerac.optimizers.base import Optimizer
 from kerac.optimizers.clipping import norm_of
 from kerac.optimizers.rate import LearningRate, rate
+from kerac.optimizers.slots import Moment, Slot, Slots
 
 
 def moving(old: Value, new: Value, beta: float) -> Value:

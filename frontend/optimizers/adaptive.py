@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from kerac.configured import fields
 from kerac.ir import Value, ops
 from kerac.ir.errors import CompileError
-from kerac.optimizers.base import Moment, Optimizer, Slot, Slots
+from kerac.optimizers.base import Optimizer
 from kerac.optimizers.rate import LearningRate, rate
+from kerac.optimizers.slots import Moment, Slot, Slots
 from kerac.variable import Variable
 
 

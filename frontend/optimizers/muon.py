@@ -8,9 +8,10 @@ from math import sqrt
 
 from kerac.ir import Value, ops
 from kerac.optimizers.adam import adam_step
-from kerac.optimizers.base import Moment, Optimizer, Slot, Slots
+from kerac.optimizers.base import Optimizer
 from kerac.optimizers.clipping import norm_of
 from kerac.optimizers.rate import LearningRate, rate
+from kerac.optimizers.slots import Moment, Slot, Slots
 from kerac.variable import Variable
 
 

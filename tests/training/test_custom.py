@@ -9,8 +9,8 @@ import pytest
 
 import kerac
 from kerac.ir.errors import CompileError, UnsupportedError
-from kerac.optimizers.base import Slot
 from kerac.optimizers.rate import LearningRate, rate
+from kerac.optimizers.slots import Slot
 from tests.compare import assert_close
 
 GENERATOR = np.random.default_rng(2)
