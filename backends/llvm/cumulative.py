@@ -7,8 +7,8 @@ from math import prod
 from kerac.backends.llvm.grouping import Group
 from kerac.backends.llvm.kernel import ELEMENT, Index, Kind, Mask, Register
 from kerac.backends.llvm.lowering import Lowering, lowers
-from kerac.backends.llvm.reduction import computing_dtype
 from kerac.ir.ops.cumulative import CumulativeSum
+from kerac.ir.types import computing_dtype
 
 
 @lowers(CumulativeSum, epilogue=False)
