@@ -125,6 +125,7 @@ def compare(actual: Any, expected: Any, tolerance: float) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", POLICIES)
 def test_models_of_a_policy_go_both_ways(policy: str, tmp_path: Path) -> None:
     tolerance, x = POLICIES[policy], batch()
