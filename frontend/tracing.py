@@ -11,7 +11,7 @@ from typing import Any, TypeVar, overload
 from kerac.ir import Graph, Origin, Value, ops, origin_scope
 from kerac.ir.dims import Dim, DimLike, substitute, symbol, symbols_of
 from kerac.ir.errors import InternalError, ShapeError
-from kerac.ir.graph import unique_name
+from kerac.ir.graph import no_truth, unique_name
 from kerac.ir.op import identifier
 from kerac.ir.ops import Parameter, graph_input
 from kerac.ir.types import TensorType
@@ -96,7 +96,8 @@ def tracing(trace: Trace) -> Iterator[Trace]:
     """Make `trace` the current one in the block."""
     token = _current.set(trace)
     try:
-        yield trace
+        with no_truth():
+            yield trace
     finally:
         _current.reset(token)
 

@@ -20,7 +20,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kerac.ir.arithmetic import Arithmetic
-from kerac.ir.errors import InternalError, ShapeError
+from kerac.ir.errors import CompileError, InternalError, ShapeError
 from kerac.ir.types import TensorType, Type
 
 if TYPE_CHECKING:
@@ -68,6 +68,19 @@ def origin_scope(origin: Origin) -> Iterator[None]:
         _origin.reset(token)
 
 
+_is_open: ContextVar[bool] = ContextVar("is_open", default=True)
+
+
+@contextmanager
+def no_truth() -> Iterator[None]:
+    """No value is true or false in the block, where code of a user's own states a graph."""
+    token = _is_open.set(False)
+    try:
+        yield
+    finally:
+        _is_open.reset(token)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Value(Arithmetic):
     """The result of one op, compared by identity; `merge_duplicates` unites equal ones."""
@@ -79,6 +92,17 @@ class Value(Arithmetic):
     type: Type
     name: str = ""
     origin: Origin = field(default_factory=current_origin)
+
+    def __bool__(self) -> bool:
+        """Elsewhere a value is true, as any object."""
+        if not _is_open.get():
+            raise CompileError(
+                f"{self.name or self.op.text_name}: is asked whether it is true, as by `if` or "
+                f"`and`, but its numbers are computed later",
+                details=(f"type: {self.type}",),
+                remedy="Choose between values by ops.where or ops.cond; compare with None by `is`.",
+            )
+        return True
 
     @property
     def operands(self) -> tuple[Value, ...]:

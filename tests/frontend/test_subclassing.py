@@ -1,5 +1,6 @@
 """Layers and models of a user's own: what they hold is found, trained, and kept in files."""
 
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -312,3 +313,17 @@ def test_a_subclass_of_a_convolution_makes_its_kernel_anew() -> None:
         layer.set_weights([np.linspace(-1, 2, kernel.size).reshape(kernel.shape), bias])
         results.append(np.asarray(layer(images)))
     assert_close(results[1], results[0])
+
+
+@pytest.mark.parametrize(
+    "decide",
+    [lambda x: x > 0, lambda x: not x, lambda x: x is not None and x],
+    ids=["if", "not", "and"],
+)
+def test_what_is_computed_later_decides_nothing(decide: Callable[[Any], Any]) -> None:
+    class Branch(kerac.layers.Layer):
+        def call(self, x: Any) -> Any:
+            return x if decide(kerac.ops.sum(x)) else -x
+
+    with pytest.raises(CompileError, match="is asked whether it is true"):
+        Branch()(kerac.Input((3,)))
