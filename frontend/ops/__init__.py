@@ -5,9 +5,7 @@ Each is written once (`registry.py`); `ops.mean(x, axis=-1)` is the operation `M
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import import_module
-from types import ModuleType
 from typing import Any
 
 from kerac.configured import suggestion
@@ -26,8 +24,8 @@ for _family in FAMILIES:
     import_module(f"kerac.ops.{_family}")
 
 
-def __getattr__(name: str) -> Callable[..., Any] | ModuleType:
-    """The function of that name."""
+def __getattr__(name: str) -> Any:
+    """The function of that name, or the module."""
     if name in SUBMODULES:
         return import_module(f"kerac.ops.{name}")
     if name not in FUNCTIONS or name.startswith("__"):
