@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kerac.eager import on_arrays_too
 from kerac.ir import Value, ops
+from kerac.ir.dims import DimLike
 from kerac.ir.errors import ShapeError
 from kerac.losses.functions import log_add_exp, number, one_hot, total
 
@@ -16,46 +17,62 @@ def ctc(y_true: Value, y_pred: Value) -> Value:
 
     y_true: [N, L], y_pred: f32[N, T, C] logits, T known -> f32[N]
     """
-    if y_true.ndim != 2 or y_pred.ndim != 3:
+    labels = ops.cast(y_true, "i32")
+    counts = total(number(ops.NotEqual()(labels, ops.constant(0, "i32"))), 1)
+    return unlikeliness(ops.cast(y_pred, "f32"), labels, counts)
+
+
+def unlikeliness(
+    logits: Value, labels: Value, counts: Value, ends: Value | None = None, blank: int = 0
+) -> Value:
+    """How unlikely the first labels of each row are in its steps, or in those before `ends`.
+
+    logits: t[N, T, C], T known; labels: i32[N, L]; counts: [N]; ends: i32[N] -> t[N]
+    """
+    if labels.ndim != 2 or logits.ndim != 3:
         raise ShapeError(
-            f"ctc takes labels [N, L] and logits [N, T, C], but got {y_true.type} and {y_pred.type}"
+            f"ctc takes labels [N, L] and logits [N, T, C], but got {labels.type} and {logits.type}"
         )
-    steps, length = y_pred.shape[1], y_true.shape[1]
+    batch, steps, classes = logits.shape
+    length = labels.shape[1]
     if not isinstance(steps, int) or not isinstance(length, int):
         raise ShapeError(f"ctc: the numbers of steps and labels must be known, not {steps, length}")
-    labels = ops.cast(y_true, "i32")
-    logs = ops.LogSoftmax(2)(ops.cast(y_pred, "f32"))
+    logs = ops.LogSoftmax(2)(logits)
     # [N, T, C] [N, C, L] -> [N, T, L]
-    emit = ops.Matmul()(logs, one_hot(labels, y_pred.shape[2], 1))
-    again = _repeats(labels)
-    blank_state, label_state = _start(y_pred.shape[0], length)
+    emit = ops.Matmul()(logs, ops.cast(one_hot(labels, classes, 1), logs.dtype))
+    again = _repeats(labels, logs.dtype)
+    blank_state, label_state = _start(batch, length, logs.dtype)
     for step in range(steps):
-        now = ops.reshape(ops.slice_axis(emit, 1, step, step + 1), (y_pred.shape[0], length))
-        blank = ops.Slice((0, step, 0), (y_pred.shape[0], step + 1, 1))(logs)
-        blank = ops.reshape(blank, (y_pred.shape[0], 1))
+        now = ops.reshape(ops.slice_axis(emit, 1, step, step + 1), (batch, length))
+        empty = ops.Slice((0, step, blank), (batch, step + 1, blank + 1))(logs)
+        empty = ops.reshape(empty, (batch, 1))
         entered = _enter(blank_state, label_state + NEVER * again)
         before = ops.slice_axis(entered, 1, 0, length)
-        blank_state = _enter(entered + blank, label_state + blank + NEVER * (1.0 - again))
-        label_state = log_add_exp(before + now, label_state + now)
+        next_blank = _enter(entered + empty, label_state + empty + NEVER * (1.0 - again))
+        next_label = log_add_exp(before + now, label_state + now)
+        if ends is not None:
+            goes_on = ops.reshape(ends, (batch, 1)) > step
+            next_blank = ops.select(goes_on, next_blank, blank_state)
+            next_label = ops.select(goes_on, next_label, label_state)
+        blank_state, label_state = next_blank, next_label
     last = _enter(blank_state, label_state)
-    count = total(number(ops.NotEqual()(labels, ops.constant(0, "i32"))), 1)
-    return -total(last * one_hot(count, length + 1), 1)
+    return -total(last * ops.cast(one_hot(counts, length + 1), last.dtype), 1)
 
 
-def _repeats(labels: Value) -> Value:
-    """1 where the next label is the same, f32."""
+def _repeats(labels: Value, dtype: str) -> Value:
+    """1 where the next label is the same."""
     length = labels.shape[1]
     same = ops.Equal()(
         ops.slice_axis(labels, 1, 0, length - 1), ops.slice_axis(labels, 1, 1, length)
     )
-    return ops.Pad(((0, 0), (0, 1)))(number(same))
+    return ops.Pad(((0, 0), (0, 1)))(ops.cast(same, dtype))
 
 
-def _start(batch: object, length: int) -> tuple[Value, Value]:
+def _start(batch: DimLike, length: int, dtype: str) -> tuple[Value, Value]:
     """Log probabilities of being at a blank before each label, and at each label."""
-    zero, never = ops.constant(0.0, "f32"), ops.constant(NEVER, "f32")
-    at_label = ops.broadcast_to(never, (batch, length))  # type: ignore[arg-type]
-    first = ops.broadcast_to(zero, (batch, 1))  # type: ignore[arg-type]
+    zero, never = ops.constant(0.0, dtype), ops.constant(NEVER, dtype)
+    at_label = ops.broadcast_to(never, (batch, length))
+    first = ops.broadcast_to(zero, (batch, 1))
     return ops.concatenate([first, at_label], 1), at_label
 
 

@@ -6,12 +6,11 @@ from typing import Any, Literal
 
 from kerac import backend
 from kerac.ir import Value, ops
-from kerac.ir.errors import ShapeError
+from kerac.losses.sequences import unlikeliness
 from kerac.ops.axes import axis_within, known_length, number, part, take_last, with_axis
 from kerac.ops.beam_search import beam_search
 from kerac.ops.numbers import where
 from kerac.ops.ordering import argmax
-from kerac.ops.pairs import logaddexp
 from kerac.ops.promotion import floating, floats
 from kerac.ops.registry import operation, refuse_tensors
 
@@ -66,9 +65,6 @@ def sparse_categorical_crossentropy(
     return -ops.reduce_sum(chosen * log_probabilities(output, from_logits, place), (place,))
 
 
-NEVER = -1e5
-
-
 @operation("nn", "CTCLoss")
 def ctc_loss(
     target: Value,
@@ -78,45 +74,8 @@ def ctc_loss(
     mask_index: int = 0,
 ) -> Value:
     """How unlikely labels are in steps of a sequence whose places are not known (Graves, 2006)."""
-    output = floating(output)
-    if target.ndim != 2 or output.ndim != 3:
-        raise ShapeError(f"needs labels [N, L] and logits [N, T, C], but got {target.type}")
-    batch, steps, classes = output.shape
-    steps = known_length(steps, "the number of steps")
-    length = known_length(target.shape[1], "the number of labels")
-    labels = ops.cast(target, "i32")
-    logs = ops.LogSoftmax(2)(output)
-    places = ops.iota((1, 1, classes), 2)
-    chosen = ops.cast(ops.Equal()(ops.reshape(labels, (*labels.shape, 1)), places), output.dtype)
-    # [N, T, C] [N, L, C] -> [N, T, L]
-    emitted = ops.Matmul(transpose_b=True)(logs, chosen)
-    same = ops.Equal()(part(labels, 1, 0, length - 1), part(labels, 1, 1, length))
-    again = ops.Pad(((0, 0), (0, 1)))(ops.cast(same, output.dtype))
-    at_label = ops.broadcast_to(ops.constant(NEVER, output.dtype), (batch, length))
-    start = ops.broadcast_to(ops.constant(0.0, output.dtype), (batch, 1))
-    blank_state, label_state = ops.concatenate([start, at_label], 1), at_label
-    ends = ops.reshape(ops.cast(output_length, "i32"), (batch, 1))
-    for step in range(steps):
-        now = ops.reshape(part(emitted, 1, step, step + 1), (batch, length))
-        blank = part(part(logs, 1, step, step + 1), 2, mask_index, mask_index + 1)
-        blank = ops.reshape(blank, (batch, 1))
-        entered = _enter(blank_state, label_state + NEVER * again)
-        before = part(entered, 1, 0, length)
-        next_blank = _enter(entered + blank, label_state + blank + NEVER * (1.0 - again))
-        next_label = logaddexp(before + now, label_state + now)
-        goes_on = ends > step
-        blank_state = ops.select(goes_on, next_blank, blank_state)
-        label_state = ops.select(goes_on, next_label, label_state)
-    last = _enter(blank_state, label_state)
-    count = ops.reshape(ops.cast(target_length, "i32"), (batch, 1))
-    return -ops.reshape(take_last(last, count), (batch,))
-
-
-def _enter(blank_state: Value, score: Value) -> Value:
-    """The blanks behind each label gain what comes from the label."""
-    length = blank_state.shape[1]
-    rest = logaddexp(part(blank_state, 1, 1, length), score)
-    return ops.concatenate([part(blank_state, 1, 0, 1), rest], 1)
+    counts, ends = ops.cast(target_length, "i32"), ops.cast(output_length, "i32")
+    return unlikeliness(floating(output), ops.cast(target, "i32"), counts, ends, mask_index)
 
 
 def _by_search(arguments: dict[str, Any]) -> Any:

@@ -12,10 +12,7 @@ import numpy as np
 from kerac.ir import Value, ops
 from kerac.ir.dims import DimLike
 from kerac.ir.errors import CompileError, ShapeError
-from kerac.layers.images.sampling import _inside as inside_of
-from kerac.layers.images.sampling import _is_inside as is_inside
-from kerac.layers.images.sampling import _neighbours as neighbours
-from kerac.layers.images.sampling import grid
+from kerac.layers.images.sampling import grid, inside, is_inside, neighbours
 from kerac.ops.axes import axis_within, known_length, moved, number, part, row_number, without_axis
 from kerac.ops.images import Batch, as_float, filtered_by_bell, single
 from kerac.ops.linear_algebra import solved
@@ -35,7 +32,7 @@ def read_between(
     total: Value | None = None
     for corner in product(*(neighbours(place, order) for place in places)):
         index = [
-            ops.cast(inside_of(place, length, fill_mode), "i32")
+            ops.cast(inside(place, length, fill_mode), "i32")
             for (place, _), length in zip(corner, lengths, strict=True)
         ]
         row = row_number(index, lengths)

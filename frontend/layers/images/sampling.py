@@ -59,15 +59,15 @@ def sample(
     table = ops.reshape(images, (batch * height * width, channels))
     numbers = ops.iota((batch, 1, 1), 0)
     total: Value | None = None
-    for row, row_weight in _neighbours(y, interpolation):
-        for column, column_weight in _neighbours(x, interpolation):
-            fixed_row = ops.cast(_inside(row, height, fill_mode), "i32")
-            fixed_column = ops.cast(_inside(column, width, fill_mode), "i32")
+    for row, row_weight in neighbours(y, interpolation):
+        for column, column_weight in neighbours(x, interpolation):
+            fixed_row = ops.cast(inside(row, height, fill_mode), "i32")
+            fixed_column = ops.cast(inside(column, width, fill_mode), "i32")
             line = ops.add(ops.multiply(numbers, ops.cast(length(height), "i32")), fixed_row)
             place = ops.add(ops.multiply(line, ops.cast(length(width), "i32")), fixed_column)
             pixels = ops.gather(table, place)
             if fill_mode == "constant":
-                known = ops.LogicalAnd()(_is_inside(row, height), _is_inside(column, width))
+                known = ops.LogicalAnd()(is_inside(row, height), is_inside(column, width))
                 known = ops.reshape(known, (*known.shape, 1))
                 pixels = ops.select(known, pixels, ops.constant(fill_value, "f32"))
             if row_weight is not None and column_weight is not None:
@@ -78,7 +78,7 @@ def sample(
     return total
 
 
-def _neighbours(place: Value, interpolation: str) -> list[tuple[Value, Value | None]]:
+def neighbours(place: Value, interpolation: str) -> list[tuple[Value, Value | None]]:
     """Whole places and how much each counts; None stands for 1."""
     if interpolation == "nearest":
         below = ops.Negative()(ops.Floor()(ops.add(ops.Negative()(place), 0.5)))
@@ -95,11 +95,12 @@ def _less(x: Value, bound: Value | float) -> Value:
     return ops.binary(ops.Less(), x, bound)
 
 
-def _is_inside(place: Value, dim: DimLike) -> Value:
+def is_inside(place: Value, dim: DimLike) -> Value:
+    """Whether places are within 0 ... dim - 1."""
     return ops.LogicalAnd()(ops.binary(ops.GreaterEqual(), place, 0.0), _less(place, length(dim)))
 
 
-def _inside(place: Value, dim: DimLike, fill_mode: str) -> Value:
+def inside(place: Value, dim: DimLike, fill_mode: str) -> Value:
     """Whole places within 0 ... dim - 1; what is left outside, `gather` clamps."""
     size = length(dim)
     if fill_mode == "wrap":
