@@ -22,7 +22,9 @@ hypothesis.settings.load_profile("kerac")
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write golden files anew")
     parser.addoption(
-        "--all-pairs", action="store_true", help="train each network with each optimizer"
+        "--exhaustive",
+        action="store_true",
+        help="train each network with each optimizer, compare each network of kerac.applications",
     )
 
 

@@ -19,6 +19,11 @@ from tests.compare import assert_close
 from tests.frontend.checking import random_value
 
 NETWORKS = [name for name in dir(applications) if name[0].isupper()]
+# one of each family; `--exhaustive` takes all, of which some take Keras half a minute to build
+USUAL = [
+    *("ConvNeXtTiny", "DenseNet121", "EfficientNetB1", "InceptionV3", "MobileNet", "MobileNetV2"),
+    *("MobileNetV3Large", "ResNet50", "ResNet50V2", "VGG16", "Xception"),
+]
 KEYWORDS: list[dict[str, Any]] = [
     {"input_shape": (75, 75, 3), "classes": 10, "classifier_activation": None},
     {"include_top": False, "pooling": "avg"},
@@ -68,11 +73,16 @@ def test_layers() -> None:
     check_layers("MobileNetV3Small", KEYWORDS[0])
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "network" in metafunc.fixturenames:
+        is_exhaustive = metafunc.config.getoption("--exhaustive")
+        metafunc.parametrize("network", NETWORKS if is_exhaustive else USUAL)
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("no_start")
-@pytest.mark.parametrize("name", NETWORKS)
-def test_layers_of_all(name: str) -> None:
-    check_layers(name, KEYWORDS[NETWORKS.index(name) % len(KEYWORDS)])
+def test_layers_of_many(network: str) -> None:
+    check_layers(network, KEYWORDS[NETWORKS.index(network) % len(KEYWORDS)])
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ of a query. Their gradients are nothing but rounding, which an optimizer that di
 gradient's size turns into steps of full length.
 
 Some pairs are run always, each optimizer in one at least, those with rules for matrices or whole
-arrays in several; `--all-pairs` runs each optimizer on each network.
+arrays in several; `--exhaustive` runs each optimizer on each network.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "optimizer" not in metafunc.fixturenames:
         return
     wanted = QUICK | SLOW
-    if metafunc.config.getoption("--all-pairs"):
+    if metafunc.config.getoption("--exhaustive"):
         wanted = set(product(NETWORKS, OPTIMIZERS))
     pairs = [
         pytest.param(*names, marks=() if names in QUICK else pytest.mark.slow)
