@@ -11,13 +11,17 @@ from kerac.ir.mathematics import Mathematics
 from kerac.ir.op import Array
 from kerac.ir.ops.elementwise import Unary
 
-# of (atan(x) - x) / x^3 in x^2 for |x| <= tan(pi/8), highest power first (Cephes, atanf)
-ARCTANGENT = (8.05374449538e-2, -1.38776856032e-1, 1.99777106478e-1, -3.33329491539e-1)
+# of (atan(x) - x) / x^3 in x^2 for |x| <= tan(pi/8), highest power first, within 1e-16
+ARCTANGENT = (
+    0.016285756855221028, -0.034570561981427744, 0.04551593220626549, -0.05230454270650244,
+    0.05878928997834775, -0.06666424885738255, 0.07692296375032143, -0.09090908753500877,
+    0.11111111105155447, -0.14285714285659828, 0.19999999999999804, -0.3333333333333333,
+)  # fmt: skip
 NEAR, FAR = 0.4142135623730950, 2.414213562373095  # tan(pi/8) and tan(3 pi/8)
 
 
 class Arctangent(Unary):
-    """The angle from -pi/2 to pi/2 whose tangent is x, to the precision of f32."""
+    """The angle from -pi/2 to pi/2 whose tangent is x."""
 
     def formula(self, m: Mathematics, x: Any) -> Any:
         size = m.abs(x)
