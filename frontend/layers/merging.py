@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from kerac.ir import Value, ops
@@ -108,7 +109,9 @@ class Multiply(Merge):
                 kept = mask if kept is None else ops.LogicalOr()(kept, mask)
             result = value if result is None else ops.multiply(result, value)
         assert result is not None  # noqa: S101
-        return ops.select(kept, result, zero) if kept is not None and all(masks) else result
+        if kept is None or any(mask is None for mask in masks):
+            return result
+        return ops.select(kept, result, zero)
 
 
 class Average(Merge):
@@ -235,8 +238,12 @@ def joined(values: list[Value], axis: int) -> Value:
     if any(value.ndim != ndim for value in values) or not -ndim <= axis < ndim:
         types = ", ".join(str(value.type) for value in values)
         raise ShapeError(f"cannot concatenate {types} along axis {axis}")
-    axis %= ndim
-    values = promoted(values)
+    return concatenated(promoted(values), axis % ndim)
+
+
+def concatenated(values: Sequence[Value], axis: int) -> Value:
+    """Values of one dtype and rank one after the other; lengths that are not known become equal."""
+    ndim = values[0].ndim
     for other in values[1:]:
         for place in range(ndim):
             if place != axis:

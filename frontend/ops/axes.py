@@ -11,6 +11,7 @@ import numpy as np
 from kerac.ir import Value, ops
 from kerac.ir.dims import DimLike
 from kerac.ir.errors import ShapeError
+from kerac.layers.merging import concatenated
 from kerac.ops.promotion import promoted, value_of
 
 Axes = int | list[int] | tuple[int, ...] | None
@@ -120,7 +121,7 @@ def part(x: Value, axis: int, start: DimLike, stop: DimLike) -> Value:
 def joined(values: Sequence[Any], axis: int) -> Value:
     """Tensors of one dtype one after the other."""
     found = promoted(*(value_of(x) for x in values))
-    return ops.concatenate(found, axis_within(axis, found[0].ndim))
+    return concatenated(found, axis_within(axis, found[0].ndim))
 
 
 def without_axis(x: Value, axis: int) -> Value:
