@@ -126,6 +126,7 @@ def compare(actual: Any, expected: Any, tolerance: float) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")  # in Keras's unit norms
 @pytest.mark.parametrize("policy", POLICIES)
 def test_models_of_a_policy_go_both_ways(policy: str, tmp_path: Path) -> None:
     tolerance, x = POLICIES[policy], batch()
