@@ -249,7 +249,7 @@ def concatenated(values: Sequence[Value], axis: int) -> Value:
             if place != axis:
                 what = f"lengths of axis {place}, which is not concatenated,"
                 need_equal(values[0].shape[place], other.shape[place], what)
-    return ops.concatenate(values, axis)
+    return ops.concatenate(list(values), axis)
 
 
 def _batch_dot(x: Value, y: Value, x_axis: int, y_axis: int) -> Value:
