@@ -63,6 +63,13 @@ class Code:
         return int(ctypes.CFUNCTYPE(ctypes.c_void_p)(self.address(function))())
 
 
+def lasting_code(text: str, symbol: str, target: Target) -> Code:
+    """Code of LLVM text without a target, for this process, that stays until it ends."""
+    code = Code(object_code(f'target triple = "{target.triple}"\n{text}', target), [symbol])
+    code.keep()
+    return code
+
+
 @cache
 def _linker() -> Any:
     """The linker of this process, which lives until its end."""

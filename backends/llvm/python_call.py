@@ -287,13 +287,10 @@ class _Definition(ctypes.Structure):
 
 @cache
 def _definition() -> _Definition:
-    from kerac.backends.llvm.jit import Code
-    from kerac.backends.llvm.object_code import object_code
+    from kerac.backends.llvm.jit import lasting_code
 
-    target = find_target()
-    code = Code(object_code(f'target triple = "{target.triple}"\n{TEXT}', target), [FUNCTION])
-    code.keep()
-    return _Definition(b"run", code.address(FUNCTION), _FASTCALL, None)
+    address = lasting_code(TEXT, FUNCTION, find_target()).address(FUNCTION)
+    return _Definition(b"run", address, _FASTCALL, None)
 
 
 @cache

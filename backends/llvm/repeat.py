@@ -48,10 +48,6 @@ end:
 @cache
 def repeat_address() -> int:
     """Where the function lies in this process; made once, and never freed."""
-    from kerac.backends.llvm.jit import Code
-    from kerac.backends.llvm.object_code import object_code
+    from kerac.backends.llvm.jit import lasting_code
 
-    target = find_target()
-    code = Code(object_code(f'target triple = "{target.triple}"\n{TEXT}', target), [FUNCTION])
-    code.keep()
-    return code.address(FUNCTION)
+    return lasting_code(TEXT, FUNCTION, find_target()).address(FUNCTION)

@@ -96,16 +96,13 @@ def choose_threads(name: str) -> list[str]:
 @cache
 def process_pool(target: Target) -> int:
     """The address of the function in this process; made once, and never freed."""
-    from kerac.backends.llvm.jit import Code
-    from kerac.backends.llvm.object_code import object_code
+    from kerac.backends.llvm.jit import lasting_code
 
     lines = [
-        f'target triple = "{target.triple}"',
         f"@{POOL} = constant ptr @kerac_run",
         pool_text(target),
         *MINIMA,
         "attributes #1 = { nounwind }",
     ]
-    code = Code(object_code("\n".join(lines), target), [POOL])
-    code.keep()  # threads run it until the process ends
-    return code.target(POOL)
+    # threads run it until the process ends
+    return lasting_code("\n".join(lines), POOL, target).target(POOL)
