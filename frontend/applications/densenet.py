@@ -10,7 +10,6 @@ from kerac import layers
 from kerac.applications.imagenet_utils import decode_predictions
 from kerac.applications.imagenet_utils import preprocess_input as preprocess
 from kerac.applications.network import (
-    STORAGE,
     Files,
     Options,
     channel_axis,
@@ -63,8 +62,7 @@ def body(x: Any, depths: Sequence[int]) -> Any:
 
 def build(options: Options, weights: str, depths: Sequence[int]) -> Functional:
     """A network with so many blocks in each stack."""
-    names = [f"{weights}_weights_tf_dim_ordering_tf_kernels{end}.h5" for end in ("", "_notop")]
-    files = Files(f"{STORAGE}densenet/", (names[0], names[1]), DIGESTS[weights])
+    files = Files.usual("densenet", weights, DIGESTS[weights])
     return network(options, partial(body, depths=depths), classifier, files)
 
 

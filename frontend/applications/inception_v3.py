@@ -9,7 +9,6 @@ from kerac import layers
 from kerac.applications.imagenet_utils import decode_predictions
 from kerac.applications.imagenet_utils import preprocess_input as preprocess
 from kerac.applications.network import (
-    STORAGE,
     Files,
     Options,
     Sizes,
@@ -21,12 +20,9 @@ from kerac.applications.network import (
 )
 from kerac.models.functional import Functional
 
-FILES = Files(
-    f"{STORAGE}inception_v3/",
-    (
-        "inception_v3_weights_tf_dim_ordering_tf_kernels.h5",
-        "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5",
-    ),
+FILES = Files.usual(
+    "inception_v3",
+    "inception_v3",
     ("9a0d58056eeedaa3f26cb7ebd46da564", "bcbd6486424b2319ff4ef7d526e38f63"),
 )
 # A convolution: filters, rows and columns of its windows.

@@ -49,6 +49,12 @@ class Files:
     names: tuple[str, str]
     digests: tuple[str | None, str | None] = (None, None)
 
+    @classmethod
+    def usual(cls, folder: str, network: str, digests: tuple[str, str]) -> Files:
+        """Those of most networks, whose names tell the order of dims."""
+        start = f"{network}_weights_tf_dim_ordering_tf_kernels"
+        return cls(f"{STORAGE}{folder}/", (f"{start}.h5", f"{start}_notop.h5"), digests)
+
 
 @dataclass(frozen=True)
 class Sizes:

@@ -10,7 +10,6 @@ from kerac import layers
 from kerac.applications.imagenet_utils import decode_predictions
 from kerac.applications.imagenet_utils import preprocess_input as preprocess
 from kerac.applications.network import (
-    STORAGE,
     Files,
     Options,
     channel_axis,
@@ -40,8 +39,7 @@ def normalized(x: Any, name: str, activation: str | None = None) -> Any:
 
 def files(weights: str) -> Files:
     """Where the weights of a residual network are."""
-    names = [f"{weights}_weights_tf_dim_ordering_tf_kernels{end}.h5" for end in ("", "_notop")]
-    return Files(f"{STORAGE}resnet/", (names[0], names[1]), DIGESTS[weights])
+    return Files.usual("resnet", weights, DIGESTS[weights])
 
 
 def stem(x: Any) -> Any:

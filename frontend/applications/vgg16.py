@@ -10,7 +10,6 @@ from kerac import layers
 from kerac.applications.imagenet_utils import decode_predictions
 from kerac.applications.imagenet_utils import preprocess_input as preprocess
 from kerac.applications.network import (
-    STORAGE,
     Files,
     Options,
     nameless_pool,
@@ -47,8 +46,7 @@ def top(x: Any, options: Options) -> Any:
 
 def build(options: Options, weights: str, depths: Sequence[int]) -> Functional:
     """A network with so many convolutions in each block."""
-    names = [f"{weights}_weights_tf_dim_ordering_tf_kernels{end}.h5" for end in ("", "_notop")]
-    files = Files(f"{STORAGE}{weights}/", (names[0], names[1]), DIGESTS[weights])
+    files = Files.usual(weights, weights, DIGESTS[weights])
     return network(options, partial(body, depths=depths), top, files, without_top=nameless_pool)
 
 

@@ -9,7 +9,6 @@ from kerac import layers
 from kerac.applications.imagenet_utils import decode_predictions
 from kerac.applications.imagenet_utils import preprocess_input as preprocess
 from kerac.applications.network import (
-    STORAGE,
     Files,
     Options,
     Sizes,
@@ -21,12 +20,9 @@ from kerac.applications.network import (
 )
 from kerac.models.functional import Functional
 
-FILES = Files(
-    f"{STORAGE}xception/",
-    (
-        "xception_weights_tf_dim_ordering_tf_kernels.h5",
-        "xception_weights_tf_dim_ordering_tf_kernels_notop.h5",
-    ),
+FILES = Files.usual(
+    "xception",
+    "xception",
     ("0a58e3b7378bc2990ea3b43d5981f1f6", "b0042744bf5b25fce3cb969f33bebb97"),
 )
 
