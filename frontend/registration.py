@@ -85,7 +85,8 @@ def written_function(function: Any) -> dict[str, Any]:
     if getattr(function, "__name__", "<lambda>") == "<lambda>":
         raise UnsupportedError(
             f"{function!r:.60} has no name, so that a file cannot name it",
-            remedy="Define it by def, and decorate it with register_keras_serializable().",
+            remedy="Define it by def, and decorate it with register_keras_serializable(): "
+            "only functions with names can be found again.",
         )
     return {
         "module": "builtins",

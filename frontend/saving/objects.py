@@ -17,6 +17,7 @@ from kerac.registration import (
     get_registered_name,
     get_registered_object,
     given_classes,
+    written_function,
 )
 from kerac.saving.config import CODE, SerializedFunction, SerializedObject, decode_members
 
@@ -45,7 +46,7 @@ def serialize_keras_object(obj: Any) -> Any:
     if isinstance(obj, bytes):
         return {"class_name": "__bytes__", "config": {"value": obj.decode()}}
     if isinstance(obj, FunctionType | BuiltinFunctionType):
-        return _function_data(obj)
+        return written_function(obj)
     return _object_data(obj)
 
 
@@ -167,20 +168,6 @@ def _function(name: str) -> Any:
     raise UnsupportedError(
         f"there is no function {name!r}", remedy="Pass it in custom_objects, by its name."
     )
-
-
-def _function_data(function: Any) -> dict[str, Any]:
-    if function.__name__ == "<lambda>":
-        raise UnsupportedError(
-            "a lambda is serialized, but only functions with names can be found again",
-            remedy="Use def, and register_keras_serializable.",
-        )
-    return {
-        "module": "builtins",
-        "class_name": "function",
-        "config": get_registered_name(function),
-        "registered_name": "function",
-    }
 
 
 def _module_of(cls: type) -> str | None:
