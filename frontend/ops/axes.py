@@ -11,6 +11,7 @@ import numpy as np
 from kerac.ir import Value, ops
 from kerac.ir.dims import DimLike
 from kerac.ir.errors import ShapeError
+from kerac.layers.images.sampling import length
 from kerac.layers.merging import concatenated
 from kerac.ops.promotion import promoted, value_of
 
@@ -85,7 +86,7 @@ def with_axes(x: Value, axes: tuple[int, ...], keepdims: bool) -> Value:
 
 def number(dim: DimLike, dtype: str = "i32") -> Value:
     """A length as a number."""
-    return ops.constant(dim, dtype) if isinstance(dim, int) else ops.Length(dim, dtype)()
+    return length(dim, dtype)
 
 
 def take_last(x: Value, places: Value) -> Value:
@@ -103,14 +104,6 @@ def from_behind(numbers: Value, length: DimLike) -> Value:
         return ops.cast(numbers, "i32")
     numbers = ops.cast(numbers, "i32")
     return ops.select(numbers < 0, numbers + number(length), numbers)
-
-
-def row_number(places: Sequence[Value], lengths: Sequence[DimLike]) -> Value:
-    """The place in a flat array of shape `lengths` that places along its axes mean."""
-    total: Value | None = None
-    for place, length in zip(places, lengths, strict=True):
-        total = place if total is None else total * number(length) + place
-    return ops.constant(0, "i32") if total is None else total
 
 
 def part(x: Value, axis: int, start: DimLike, stop: DimLike) -> Value:

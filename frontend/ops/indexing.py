@@ -10,6 +10,7 @@ import numpy as np
 from kerac.ir import Value, ops
 from kerac.ir.dims import DimLike
 from kerac.ir.errors import CompileError, ShapeError
+from kerac.layers.images.sampling import row_number
 from kerac.ops.axes import (
     axis_within,
     back,
@@ -19,7 +20,6 @@ from kerac.ops.axes import (
     moved,
     number,
     part,
-    row_number,
     take_last,
     without_axis,
 )

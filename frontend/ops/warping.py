@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import product
 from math import prod
 from typing import Any, Literal
 
 import numpy as np
 
 from kerac.ir import Value, ops
-from kerac.ir.dims import DimLike
 from kerac.ir.errors import CompileError, ShapeError
-from kerac.layers.images.sampling import grid, inside, is_inside, neighbours
-from kerac.ops.axes import axis_within, known_length, moved, number, part, row_number, without_axis
+from kerac.layers.images.sampling import grid, read_between, sample
+from kerac.ops.axes import axis_within, known_length, moved, part, without_axis
 from kerac.ops.images import Batch, as_float, filtered_by_bell, single
 from kerac.ops.linear_algebra import solved
 from kerac.ops.numbers import sinc
@@ -22,36 +20,6 @@ from kerac.ops.registry import Key, operation
 FillMode = Literal["constant", "nearest", "wrap", "mirror", "reflect"]
 Interpolation = Literal["nearest", "bilinear"]
 Format = str | None
-
-
-def read_between(
-    table: Value, lengths: list[DimLike], places: list[Value], base: Value | None, how: Any
-) -> Value:
-    """Rows of a table of shape [prod(lengths), C] (behind `base` more) at places between them."""
-    order, fill_mode, fill_value = how
-    total: Value | None = None
-    for corner in product(*(neighbours(place, order) for place in places)):
-        index = [
-            ops.cast(inside(place, length, fill_mode), "i32")
-            for (place, _), length in zip(corner, lengths, strict=True)
-        ]
-        row = row_number(index, lengths)
-        row = row if base is None else row + base
-        found = ops.gather(table, row)
-        if fill_mode == "constant":
-            known: Value | None = None
-            for (place, _), length in zip(corner, lengths, strict=True):
-                here = is_inside(place, length)
-                known = here if known is None else ops.LogicalAnd()(known, here)
-            assert known is not None  # noqa: S101
-            wide = ops.reshape(known, (*known.shape, 1))
-            found = ops.select(wide, found, ops.constant(fill_value, found.dtype))
-        for _, weight in corner:
-            if weight is not None:
-                found = found * ops.reshape(weight, (*weight.shape, 1))
-        total = found if total is None else total + found
-    assert total is not None  # noqa: S101
-    return total
 
 
 @operation("image")
@@ -75,17 +43,9 @@ def map_coordinates(
     ]
     table = ops.reshape(single(inputs), (prod(inputs.shape, start=1), 1))
     how = ("bilinear" if order else "nearest", fill_mode, float(fill_value))
-    found = read_between(table, list(inputs.shape), places, None, how)
+    found = read_between(table, inputs.shape, places, None, how)
     found = ops.reshape(found, found.shape[:-1])
     return ops.cast(found if inputs.tensor_type.is_float else ops.Round()(found), inputs.dtype)
-
-
-def warped(images: Value, y: Value, x: Value, how: Any) -> Value:
-    """images: f32[N, H, W, C] at y, x: f32[N or 1, h, w]"""
-    batch, height, width, channels = images.shape
-    table = ops.reshape(images, (batch * height * width, channels))
-    base = ops.iota((batch, 1, 1), 0) * number(height * width)
-    return read_between(table, [height, width], [y, x], base, how)
 
 
 @operation("image")
@@ -105,8 +65,8 @@ def affine_transform(
     columns, rows = grid(batch.images)
     x = entries[0] * columns + entries[1] * rows + entries[2]
     y = entries[3] * columns + entries[4] * rows + entries[5]
-    how = (interpolation, fill_mode, float(fill_value))
-    return as_float(batch.like(warped(batch.images, y, x, how)), images)
+    found = sample(batch.images, y, x, interpolation, fill_mode, float(fill_value))
+    return as_float(batch.like(found), images)
 
 
 @operation("image")
@@ -126,8 +86,8 @@ def perspective_transform(
     depth = entries[6] * columns + entries[7] * rows + 1.0
     x = (entries[0] * columns + entries[1] * rows + entries[2]) / depth
     y = (entries[3] * columns + entries[4] * rows + entries[5]) / depth
-    how = (interpolation, "constant", float(fill_value))
-    return as_float(batch.like(warped(batch.images, y, x, how)), images)
+    found = sample(batch.images, y, x, interpolation, "constant", float(fill_value))
+    return as_float(batch.like(found), images)
 
 
 def homography(start: Value, end: Value) -> Value:
@@ -167,8 +127,8 @@ def elastic_transform(
         smooth = filtered_by_bell(ops.cast(drawn, batch.images.dtype) * sigma, size, sigma)
         return ops.reshape(smooth, (count, height, width)) * alpha
 
-    how = (interpolation, fill_mode, float(fill_value))
-    found = warped(batch.images, rows + moves(1), columns + moves(0), how)
+    y, x = rows + moves(1), columns + moves(0)
+    found = sample(batch.images, y, x, interpolation, fill_mode, float(fill_value))
     return as_float(batch.like(found), images)
 
 

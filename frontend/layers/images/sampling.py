@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import reduce
+from itertools import product
+
 from kerac.ir import Value, ops
 from kerac.ir.dims import DimLike
 
@@ -9,9 +13,9 @@ Matrix = tuple[Value | float, ...]
 """a0 a1 a2 b0 b1 b2, f32[N, 1, 1] or numbers: x = a0 X + a1 Y + a2, y = b0 X + b1 Y + b2."""
 
 
-def length(dim: DimLike) -> Value:
+def length(dim: DimLike, dtype: str = "f32") -> Value:
     """A dimension as a number."""
-    return ops.constant(float(dim), "f32") if isinstance(dim, int) else ops.Length(dim)()
+    return ops.constant(dim, dtype) if isinstance(dim, int) else ops.Length(dim, dtype)()
 
 
 def grid(images: Value) -> tuple[Value, Value]:
@@ -57,25 +61,52 @@ def sample(
     """
     batch, height, width, channels = images.shape
     table = ops.reshape(images, (batch * height * width, channels))
-    numbers = ops.iota((batch, 1, 1), 0)
+    base = ops.multiply(ops.iota((batch, 1, 1), 0), length(height * width, "i32"))
+    how = (interpolation, fill_mode, fill_value)
+    return read_between(table, (height, width), (y, x), base, how)
+
+
+def read_between(
+    table: Value,
+    lengths: Sequence[DimLike],
+    places: Sequence[Value],
+    base: Value | None,
+    how: tuple[str, str, float],
+) -> Value:
+    """Rows of a table t[prod(lengths), C], `base` rows further on, at places between them.
+
+    places: f32[*P] along each axis; base: i32 that broadcasts to [*P]; `how` is interpolation, fill
+    mode and fill value -> t[*P, C]
+    """
+    interpolation, fill_mode, fill_value = how
     total: Value | None = None
-    for row, row_weight in neighbours(y, interpolation):
-        for column, column_weight in neighbours(x, interpolation):
-            fixed_row = ops.cast(inside(row, height, fill_mode), "i32")
-            fixed_column = ops.cast(inside(column, width, fill_mode), "i32")
-            line = ops.add(ops.multiply(numbers, ops.cast(length(height), "i32")), fixed_row)
-            place = ops.add(ops.multiply(line, ops.cast(length(width), "i32")), fixed_column)
-            pixels = ops.gather(table, place)
-            if fill_mode == "constant":
-                known = ops.LogicalAnd()(is_inside(row, height), is_inside(column, width))
-                known = ops.reshape(known, (*known.shape, 1))
-                pixels = ops.select(known, pixels, ops.constant(fill_value, "f32"))
-            if row_weight is not None and column_weight is not None:
-                weight = ops.multiply(row_weight, column_weight)
-                pixels = ops.multiply(pixels, ops.reshape(weight, (*weight.shape, 1)))
-            total = pixels if total is None else ops.add(total, pixels)
+    for corner in product(*(neighbours(place, interpolation) for place in places)):
+        index = [
+            ops.cast(inside(place, dim, fill_mode), "i32")
+            for (place, _), dim in zip(corner, lengths, strict=True)
+        ]
+        row = row_number(index, lengths)
+        found = ops.gather(table, row if base is None else ops.add(base, row))
+        if fill_mode == "constant":
+            pairs = zip(corner, lengths, strict=True)
+            known = reduce(ops.LogicalAnd(), [is_inside(place, dim) for (place, _), dim in pairs])
+            known = ops.reshape(known, (*known.shape, 1))
+            found = ops.select(known, found, ops.constant(fill_value, found.dtype))
+        weights = [weight for _, weight in corner if weight is not None]
+        if weights:
+            weight = reduce(ops.multiply, weights)
+            found = ops.multiply(found, ops.reshape(weight, (*weight.shape, 1)))
+        total = found if total is None else ops.add(total, found)
     assert total is not None  # noqa: S101
     return total
+
+
+def row_number(places: Sequence[Value], lengths: Sequence[DimLike]) -> Value:
+    """The place in a flat array of shape `lengths` that places along its axes mean."""
+    total: Value | None = None
+    for place, dim in zip(places, lengths, strict=True):
+        total = place if total is None else total * length(dim, "i32") + place
+    return ops.constant(0, "i32") if total is None else total
 
 
 def neighbours(place: Value, interpolation: str) -> list[tuple[Value, Value | None]]:
