@@ -127,6 +127,12 @@ def with_axis(x: Value, axis: int) -> Value:
     return ops.reshape(x, (*x.shape[:axis], 1, *x.shape[axis:]))
 
 
+def is_named(numbers: Value, count: int, place: int) -> Value:
+    """Whether each of `count`, along a new axis, is what the numbers name: bool."""
+    shape = tuple(count if axis == place else 1 for axis in range(numbers.ndim + 1))
+    return ops.Equal()(with_axis(ops.cast(numbers, "i32"), place), ops.iota(shape, place))
+
+
 def filled(value: Any, shape: Sequence[DimLike], dtype: str) -> Value:
     """A number everywhere."""
     return ops.broadcast_to(ops.constant(np.asarray(value), dtype), tuple(shape))

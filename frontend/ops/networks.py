@@ -13,7 +13,7 @@ from kerac.layers.convolution import depthwise
 from kerac.layers.data_format import from_last, to_last
 from kerac.layers.masks import as_bool
 from kerac.layers.transposed_convolution import TransposedWindow
-from kerac.ops.axes import axes_within, axis_within
+from kerac.ops.axes import axes_within, axis_within, is_named
 from kerac.ops.promotion import Operand, chosen_dtype, floating, floats
 from kerac.ops.registry import operation
 
@@ -272,10 +272,8 @@ def one_hot(
     x: Value, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False
 ) -> Value:
     """1 at the place that a number names, 0 at all others."""
-    place = axis_within(axis, x.ndim + 1)
-    shape = tuple(num_classes if other == place else 1 for other in range(x.ndim + 1))
-    wide = ops.cast(ops.reshape(x, (*x.shape[:place], 1, *x.shape[place:])), "i32")
-    return ops.cast(ops.Equal()(wide, ops.iota(shape, place)), chosen_dtype(dtype))
+    named = is_named(x, num_classes, axis_within(axis, x.ndim + 1))
+    return ops.cast(named, chosen_dtype(dtype))
 
 
 @operation("nn")
@@ -315,11 +313,8 @@ def multi_hot(
     count = num_tokens if num_classes is None else num_classes
     if count is None:
         raise CompileError("num_classes is None, but must be given")
-    place = axis_within(axis, inputs.ndim + 1)
-    shape = tuple(count if other == place else 1 for other in range(inputs.ndim + 1))
-    numbers = ops.cast(inputs, "i32")
-    wide = ops.reshape(numbers, (*inputs.shape[:place], 1, *inputs.shape[place:]))
-    found = ops.cast(ops.Equal()(wide, ops.iota(shape, place)), chosen_dtype(dtype))
+    named = is_named(inputs, count, axis_within(axis, inputs.ndim + 1))
+    found = ops.cast(named, chosen_dtype(dtype))
     return ops.reduce_max(found, (1 if inputs.ndim > 1 else 0,))
 
 

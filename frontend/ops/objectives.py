@@ -7,7 +7,7 @@ from typing import Any, Literal
 from kerac import backend
 from kerac.ir import Value, ops
 from kerac.losses.sequences import unlikeliness
-from kerac.ops.axes import axis_within, known_length, number, part, take_last, with_axis
+from kerac.ops.axes import axis_within, is_named, known_length, number, part, take_last
 from kerac.ops.beam_search import beam_search
 from kerac.ops.numbers import where
 from kerac.ops.ordering import argmax
@@ -59,9 +59,7 @@ def sparse_categorical_crossentropy(
     if target.ndim == output.ndim and target.shape[-1] == 1:
         target = ops.reshape(target, target.shape[:-1])
     classes = known_length(output.shape[place], "the number of classes")
-    shape = tuple(classes if other == place else 1 for other in range(output.ndim))
-    wide = with_axis(ops.cast(target, "i32"), place)
-    chosen = ops.cast(ops.Equal()(wide, ops.iota(shape, place)), output.dtype)
+    chosen = ops.cast(is_named(target, classes, place), output.dtype)
     return -ops.reduce_sum(chosen * log_probabilities(output, from_logits, place), (place,))
 
 
