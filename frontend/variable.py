@@ -15,6 +15,7 @@ from kerac.ir.data import Data
 from kerac.ir.errors import CompileError, ShapeError
 from kerac.ir.types import DTYPES, TensorType, dtype_name
 from kerac.names import automatic_name, scoped
+from kerac.runtime import aligned_bytes
 from kerac.variable_arithmetic import VariableArithmetic
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-ALIGNMENT = 64
 
 
 class Clock:
@@ -203,8 +203,6 @@ class Variable(VariableArithmetic):
 
 def aligned(array: Array) -> Array:
     """A copy whose memory begins where vectors do."""
-    block = np.empty(array.nbytes + ALIGNMENT, np.uint8)
-    start = -block.ctypes.data % ALIGNMENT
-    copy = block[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy = aligned_bytes(array.nbytes).view(array.dtype).reshape(array.shape)
     copy[...] = array
     return copy

@@ -1,22 +1,14 @@
 """What runs after compilation: the C interface, loading, buffers, calling. Needs NumPy alone."""
 
-from kerac.runtime.abi import (
-    ABI_VERSION,
-    ALIGNMENT,
-    RETURN_CODES,
-    ModelInfo,
-    TensorInfo,
-    c_identifier,
-)
+from kerac.runtime.abi import ABI_VERSION, RETURN_CODES, ModelInfo, TensorInfo, c_identifier
 from kerac.runtime.errors import ExecutionError, InputError, LibraryError
 from kerac.runtime.executable import Executable
-from kerac.runtime.frames import BoundShapes
+from kerac.runtime.frames import BoundShapes, aligned_bytes
 from kerac.runtime.header import header_text
 from kerac.runtime.library import load
 
 __all__ = [
     "ABI_VERSION",
-    "ALIGNMENT",
     "RETURN_CODES",
     "BoundShapes",
     "Executable",
@@ -25,6 +17,7 @@ __all__ = [
     "LibraryError",
     "ModelInfo",
     "TensorInfo",
+    "aligned_bytes",
     "c_identifier",
     "header_text",
     "load",

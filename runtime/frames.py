@@ -12,6 +12,13 @@ import numpy as np
 from kerac.runtime.abi import ALIGNMENT, RepeatFunction
 
 
+def aligned_bytes(size: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """New memory that begins where vectors and workspaces do; of no bytes it begins anywhere."""
+    block = np.empty(size + ALIGNMENT, np.uint8)
+    start = -block.ctypes.data % ALIGNMENT
+    return block[start : start + size]
+
+
 @dataclass(frozen=True)
 class BoundShapes:
     """A compiled model's function for one choice of shapes; addresses live as long as the model."""
@@ -67,8 +74,8 @@ class Frame:
 
     def grow(self, size: int) -> None:
         """Make the workspace at least `size` bytes long."""
-        self._block = np.empty(size + 2 * ALIGNMENT, np.uint8)
-        self.workspace_address = -(-self._block.ctypes.data // ALIGNMENT) * ALIGNMENT
+        self._block = aligned_bytes(max(size, 1))
+        self.workspace_address = self._block.ctypes.data
         start = ctypes.c_char.from_address(self.workspace_address)
         self.workspace_pointer = ctypes.byref(start)
         self.size = size

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from kerac.backends.llvm.target import find_target
-from kerac.runtime import ALIGNMENT, BoundShapes
+from kerac.runtime import BoundShapes, aligned_bytes
 
 FUNCTION = "kerac_python_call"
 
@@ -240,13 +240,13 @@ def bind_call(shapes: BoundShapes) -> Callable[..., Any]:
     addresses_in = np.zeros(len(shapes.inputs), np.int64)
     addresses_out = np.zeros(len(shapes.outputs), np.int64)
     results = np.zeros(len(shapes.outputs), np.int64)
-    workspace = np.empty(shapes.workspace_size + ALIGNMENT, np.uint8)
+    workspace = aligned_bytes(max(shapes.workspace_size, 1))
     words = {
         **_functions(),
         "busy": 0,
         "run": shapes.run,
         "dims": shapes.dims,
-        "workspace": -(-workspace.ctypes.data // ALIGNMENT) * ALIGNMENT,
+        "workspace": workspace.ctypes.data,
         "parallel": shapes.parallel,
         "addresses_in": addresses_in.ctypes.data,
         "addresses_out": addresses_out.ctypes.data,
