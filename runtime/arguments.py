@@ -11,6 +11,7 @@ from kerac.runtime.abi import DERIVED, ModelInfo, TensorInfo
 from kerac.runtime.errors import InputError, LibraryError
 
 Array = np.ndarray[Any, Any]
+DENSE_AND_ALIGNED = 0x101  # NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED
 
 
 def arrange(model: ModelInfo, arguments: tuple[Any, ...]) -> list[Array]:

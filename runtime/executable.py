@@ -18,11 +18,16 @@ from kerac.runtime.abi import (
     info_at,
     read_info,
 )
-from kerac.runtime.arguments import Array, arrange, bind_dims, check_signature
+from kerac.runtime.arguments import (
+    DENSE_AND_ALIGNED,
+    Array,
+    arrange,
+    bind_dims,
+    check_signature,
+)
 from kerac.runtime.errors import InputError, LibraryError
 from kerac.runtime.frames import BoundShapes, Frame, Plan, Steps
 
-_DENSE_AND_ALIGNED = 0x101  # NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED
 addressof = ctypes.addressof
 empty, ndarray = np.empty, np.ndarray
 byte_in: Callable[[Any], ctypes.c_char] = ctypes.c_char.from_buffer
@@ -199,7 +204,7 @@ class Executable:
             # arrays from files and other processes have equal dtypes that are other objects
             if dtype is not dtypes[place] and dtype != dtypes[place]:
                 return False
-            if array.flags.num & _DENSE_AND_ALIGNED != _DENSE_AND_ALIGNED:
+            if array.flags.num & DENSE_AND_ALIGNED != DENSE_AND_ALIGNED:
                 return False
         return True
 

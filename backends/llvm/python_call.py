@@ -17,12 +17,12 @@ import numpy as np
 
 from kerac.backends.llvm.target import find_target
 from kerac.runtime import BoundShapes, aligned_bytes
+from kerac.runtime.arguments import DENSE_AND_ALIGNED
 
 FUNCTION = "kerac_python_call"
 
 # byte offsets in objects of CPython, and in those of NumPy
 _TYPE, _DATA, _NDIM, _LENGTHS, _DTYPE, _FLAGS = 8, 16, 24, 32, 56, 64
-_DENSE_AND_ALIGNED = 0x101  # NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED
 _EMPTY = 184  # the place of PyArray_Empty in NumPy's table of functions
 _FASTCALL = 0x80  # METH_FASTCALL: self, the arguments, and how many they are
 
@@ -85,8 +85,8 @@ check_form:
   %is_dtype = icmp eq ptr %dtype, %dtype.wanted
   %flags.place = getelementptr i8, ptr %argument, i64 {_FLAGS}
   %flags = load i32, ptr %flags.place, align 4
-  %flags.needed = and i32 %flags, {_DENSE_AND_ALIGNED}
-  %is_dense = icmp eq i32 %flags.needed, {_DENSE_AND_ALIGNED}
+  %flags.needed = and i32 %flags, {DENSE_AND_ALIGNED}
+  %is_dense = icmp eq i32 %flags.needed, {DENSE_AND_ALIGNED}
   %axes.wanted.place = getelementptr i64, ptr %record, i64 1
   %axes.wanted = load i64, ptr %axes.wanted.place, align 8
   %axes.place = getelementptr i8, ptr %argument, i64 {_NDIM}
